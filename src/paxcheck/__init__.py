@@ -1,0 +1,1 @@
+"""paxcheck: check, validate and learn consensus protocols."""
