@@ -1,0 +1,84 @@
+"""Messages, and the envelope that carries one to its receiver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paxcheck.protocol.values import Record, Value, order_key, show
+
+
+class Message(Record):
+    """A message: a record that knows who sent it.
+
+    Write the fields with their types; `sender` is filled in when a node sends the message.
+    Two messages are equal when class, sender and fields are equal.
+    """
+
+    sender = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "sender" in cls.__dict__.get("__annotations__", {}):
+            raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
+        super().__init_subclass__(**kwargs)
+
+    def _parts(self) -> tuple[Value, ...]:
+        return (self.sender, *super()._parts())
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
+        origin = f" from {self.sender}" if self.sender else ""
+        return f"{self.__class__.__name__}({inside}){origin}"
+
+    def __str__(self) -> str:
+        inside = ", ".join(show(getattr(self, name)) for name in self._fields)
+        return f"{self.__class__.__name__}({inside})"
+
+
+def stamped(message: Message, sender: str) -> Message:
+    """The same message with its sender filled in."""
+    copy = object.__new__(message.__class__)
+    copy.__dict__.update(message.__dict__)
+    copy.__dict__["sender"] = sender
+    copy.__dict__.pop("_hash", None)
+    copy.__dict__.pop("_key", None)
+    return copy
+
+
+PUBLISHED = ""
+"""The receiver of a published message: nobody; actions and properties may ask for it."""
+
+
+class Envelope:
+    """One message on its way to one receiver. As a trigger: the delivery of that message."""
+
+    __slots__ = ("_hash", "key", "message", "to")
+
+    def __init__(self, to: str, message: Message) -> None:
+        self.to = to
+        self.message = message
+        self._hash = hash((to, message))
+        self.key = ((3, to), order_key(message))
+
+    @property
+    def sender(self) -> str:
+        """The node that sent the message."""
+        return self.message.sender
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            other.__class__ is Envelope
+            and self._hash == other._hash  # type: ignore[attr-defined]
+            and self.to == other.to  # type: ignore[attr-defined]
+            and self.message == other.message  # type: ignore[attr-defined]
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Envelope, (self.to, self.message))
+
+    def __repr__(self) -> str:
+        return f"Envelope(to={self.to!r}, {self.message!r})"

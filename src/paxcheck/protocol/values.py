@@ -1,0 +1,285 @@
+"""Values that a state may hold: immutable, compared by class, ordered without hash order.
+
+A state must be hashable and must look the same on every run. So every value that a node
+stores or sends is *frozen* here: atoms stay as they are, a `Record` is frozen by nature, and
+the mutable containers of a node's fields (dict, set, list) become tagged tuples in a canonical
+order. `thaw` gives a handler a fresh mutable copy back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any, Final, dataclass_transform
+
+from paxcheck.protocol.errors import ModelError, where_in_model
+
+Value = Any
+"""A frozen value: None, bool, int, str, bytes, Enum, Record, or a tuple / frozenset of such."""
+
+
+class Tag:
+    """The first element of a frozen container: tells what it thaws to."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+DICT: Final = Tag("DICT")
+SET: Final = Tag("SET")
+LIST: Final = Tag("LIST")
+_TAGS: Final = (DICT, SET, LIST)
+_ATOMS: Final = (type(None), bool, int, str, bytes)
+
+
+@dataclass_transform(frozen_default=True, eq_default=True, field_specifiers=(dataclasses.field,))
+class Record:
+    """A frozen value class: write fields with types, get a constructor, equality and hash.
+
+    Two records are equal when they have the same *class* and equal fields. (Named tuples of one
+    shape are equal across classes: `{Prepare(1), Decide(1)}` would have one element.)
+    With `order=True` records of the class compare field by field, as a ballot needs.
+    """
+
+    _fields: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
+        cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+        if order:
+            _add_order(cls)
+
+    def _parts(self) -> tuple[Value, ...]:
+        return tuple([getattr(self, name) for name in self._fields])
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            self.__class__ is other.__class__
+            and hash(self) == hash(other)
+            and self._parts() == other._parts()  # type: ignore[attr-defined]
+        )
+
+    def __hash__(self) -> int:
+        try:
+            return self.__dict__["_hash"]
+        except KeyError:
+            value = hash((self.__class__.__name__, *self._parts()))
+            self.__dict__["_hash"] = value
+            return value
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A hash depends on the process's hash seed: it must not travel.
+        return {k: v for k, v in self.__dict__.items() if k not in ("_hash", "_key", "_checked")}
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
+        return f"{self.__class__.__name__}({inside})"
+
+    def __str__(self) -> str:
+        inside = ", ".join(show(part) for part in self._parts())
+        return f"{self.__class__.__name__}({inside})"
+
+
+def _add_order(cls: type[Record]) -> None:
+    def compare(test: Callable[[Any, Any], bool]) -> Callable[[Record, object], bool]:
+        def method(self: Record, other: object) -> bool:
+            if other.__class__ is not self.__class__:
+                return NotImplemented
+            return test(self._parts(), other._parts())  # type: ignore[attr-defined]
+
+        return method
+
+    cls.__lt__ = compare(lambda a, b: a < b)  # type: ignore[attr-defined]
+    cls.__le__ = compare(lambda a, b: a <= b)  # type: ignore[attr-defined]
+    cls.__gt__ = compare(lambda a, b: a > b)  # type: ignore[attr-defined]
+    cls.__ge__ = compare(lambda a, b: a >= b)  # type: ignore[attr-defined]
+
+
+class OrderedSet(set[Any]):
+    """A set that iterates in canonical order, so that no result depends on hash seeds."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(sorted(super().__iter__(), key=order_key))
+
+    def pop(self) -> Any:
+        """Remove and return the first element in canonical order."""
+        for item in self:
+            self.remove(item)
+            return item
+        raise KeyError("pop from an empty set")
+
+
+def freeze(value: Any, what: str) -> Value:
+    """The frozen form of a field's value; containers are copied in canonical order.
+
+    `what` names the value in the error. Raises ModelError for a type that cannot be frozen.
+    """
+    kind = value.__class__
+    if kind in _ATOMS:
+        return value
+    if isinstance(value, Record):
+        return check_immutable(value, what)
+    if kind is tuple:
+        return tuple([freeze(item, what) for item in value])
+    if isinstance(value, dict):
+        items = [(freeze(k, what), freeze(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
+    if kind is frozenset:
+        return frozenset([freeze(item, what) for item in value])
+    if isinstance(value, set):
+        return (SET, *sorted((freeze(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
+    if kind is list:
+        return (LIST, *(freeze(item, what) for item in value))
+    return check_immutable(value, what)
+
+
+def thaw(value: Value) -> Any:
+    """The value as a handler sees it: a fresh mutable copy of every container."""
+    if value.__class__ is tuple and value:
+        first = value[0]
+        if first is DICT:
+            return {k: thaw(v) for k, v in value[1:]}
+        if first is SET:
+            return OrderedSet(value[1:])
+        if first is LIST:
+            return [thaw(item) for item in value[1:]]
+        return tuple([thaw(item) for item in value])
+    return value
+
+
+def check_immutable(value: Any, what: str) -> Value:
+    """`value` itself, when nothing in it can change; else ModelError with the model's line."""
+    kind = value.__class__
+    if kind in _ATOMS or isinstance(value, Enum):
+        return value
+    if isinstance(value, Record):
+        if "_checked" not in value.__dict__:
+            for name in value._fields:  # pyright: ignore[reportPrivateUsage]
+                check_immutable(getattr(value, name), f"{kind.__name__}.{name}")
+            value.__dict__["_checked"] = True
+        return value
+    if kind is tuple or kind is frozenset:
+        for item in value:
+            check_immutable(item, what)
+        return value
+    where = where_in_model()
+    name = kind.__name__
+    if isinstance(value, (list, set, dict, bytearray)):
+        instead = {"list": "a tuple", "set": "a frozenset", "dict": "a tuple of pairs"}
+        raise ModelError(
+            f"{what} is a {name}, which can change after it was sent or stored",
+            where=where,
+            hint=f"use {instead.get(name, 'bytes')} instead",
+        )
+    if isinstance(value, tuple):
+        raise ModelError(
+            f"{what} is a named tuple ({name}): it equals every other tuple with the same parts",
+            where=where,
+            hint=f"make it a record: class {name}(Record)",
+        )
+    raise ModelError(
+        f"{what} is a {name}, which cannot be part of a state",
+        where=where,
+        hint="use None, bool, int, str, bytes, an Enum, a Record, a tuple or a frozenset",
+    )
+
+
+def order_key(value: Value) -> tuple[Any, ...]:
+    """A sort key that orders any two frozen values, whatever their types and the hash seed."""
+    kind = value.__class__
+    if kind is str:
+        return (3, value)
+    if kind is int:
+        return (2, value)
+    if value is None:
+        return (0,)
+    if kind is bool:
+        return (1, value)
+    if isinstance(value, Record):
+        key = value.__dict__.get("_key")
+        if key is None:
+            key = (6, kind.__name__, *map(order_key, value._parts()))  # pyright: ignore[reportPrivateUsage]
+            value.__dict__["_key"] = key
+        return key
+    if kind is tuple:
+        return (7, *map(order_key, value))
+    if kind is frozenset:
+        return (8, *sorted(map(order_key, value)))
+    if kind is bytes:
+        return (4, value)
+    if isinstance(value, Enum):
+        return (5, kind.__name__, value.name)
+    if kind is Tag:
+        return (-1, value.name)
+    if isinstance(value, set):
+        return (8, *sorted(order_key(item) for item in value))  # pyright: ignore[reportUnknownVariableType]
+    return (9, kind.__name__, repr(value))
+
+
+def rename(value: Value, names: Mapping[Any, Any]) -> Value:
+    """The value with every name replaced as `names` says, also inside records and containers.
+
+    Containers are put back into canonical order: renaming is a symmetry of frozen values.
+    """
+    kind = value.__class__
+    if kind is str or kind is int:
+        return names.get(value, value)
+    if isinstance(value, Record):
+        copy = object.__new__(kind)
+        for name, part in value.__dict__.items():
+            if name in ("_hash", "_key"):
+                continue
+            copy.__dict__[name] = part if name == "_checked" else rename(part, names)
+        return copy
+    if kind is tuple and value:
+        first = value[0]
+        if first is SET:
+            return (SET, *sorted((rename(v, names) for v in value[1:]), key=order_key))
+        if first is DICT:
+            items = [(rename(k, names), rename(v, names)) for k, v in value[1:]]
+            return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
+        return tuple([rename(item, names) for item in value])
+    if kind is frozenset:
+        return frozenset([rename(item, names) for item in value])
+    return value
+
+
+def show(value: Value) -> str:
+    """The value in words, as a story or a diagram prints it."""
+    kind = value.__class__
+    if kind is str:
+        return value
+    if kind is tuple and value and value[0].__class__ is Tag:
+        tag, rest = value[0], value[1:]
+        if tag is DICT:
+            return "{" + ", ".join(f"{show(k)}: {show(v)}" for k, v in rest) + "}"
+        opening, closing = ("{", "}") if tag is SET else ("[", "]")
+        return opening + ", ".join(map(show, rest)) + closing
+    if kind is tuple:
+        return "(" + ", ".join(map(show, value)) + ")"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{show(k)}: {show(v)}" for k, v in value.items()) + "}"  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(show(v) for v in ordered(value)) + "}"  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    if isinstance(value, list):
+        return "[" + ", ".join(show(v) for v in value) + "]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, Enum):
+        return value.name
+    return "nothing" if value is None else str(value)
+
+
+def ordered(items: Iterable[Any]) -> list[Any]:
+    """The items in canonical order."""
+    return sorted(items, key=order_key)
