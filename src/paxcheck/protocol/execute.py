@@ -6,7 +6,7 @@ and the sent messages that the step asked for; it changes nothing outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -98,7 +98,7 @@ class Run:
 
     shape: NodeShape
     where: str
-    prefix: tuple[int, ...] = ()
+    prefix: Sequence[int] = ()
     asking: SentMessages | None = None
     sends: list[Envelope] = field(default_factory=list[Envelope])
     taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
@@ -298,7 +298,10 @@ class NodeShape:
                 return Reaction(())
             values = iter(before)
             fields = tuple(
-                [next(values) if k == "durable" else v for k, v in zip(self.kinds, fields, strict=True)]
+                [
+                    next(values) if k == "durable" else v
+                    for k, v in zip(self.kinds, fields, strict=True)
+                ]
             )
         lost = {"volatile", "durable"} if kind == "amnesia" else {"volatile"}
         reset = tuple(

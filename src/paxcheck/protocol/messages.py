@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from paxcheck.protocol.values import Record, Value, order_key, show
@@ -17,7 +18,7 @@ class Message(Record):
     sender = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        if "sender" in cls.__dict__.get("__annotations__", {}):
+        if "sender" in inspect.get_annotations(cls):
             raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
         super().__init_subclass__(**kwargs)
 

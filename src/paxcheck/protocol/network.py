@@ -62,7 +62,7 @@ class SetNetwork:
     """Messages stay deliverable for ever. State: frozenset of envelopes."""
 
     name = "set"
-    empty: State = frozenset()
+    empty: State = frozenset[Envelope]()
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """The union; the very same object when nothing is new."""

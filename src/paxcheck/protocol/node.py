@@ -182,7 +182,7 @@ class Node:
         Only in an action, and only in a `set` network, where a message stays for ever: as the
         guard of Lamport's Phase2a asks for the 1b messages of a quorum.
         """
-        return self._running().sent_messages(kind)
+        return self._running().sent_messages(kind)  # type: ignore[return-value]
 
     def on_restart(self) -> None:
         """Run after a crash, when the durable fields are back; the default does nothing."""

@@ -177,7 +177,7 @@ def _converted(cls: type[Protocol], name: str, value: Any) -> Any:
     if declared is None:
         known = ", ".join(cls.declared_params()) or "none"
         raise UsageError(f"{cls.__name__} has no parameter {name!r}", hint=f"parameters: {known}")
-    kind = type(declared.default)
+    kind: type[Any] = type(declared.default)
     if type(value) is kind:
         return value
     try:

@@ -6,10 +6,10 @@ All engines, the replay of counterexamples and the validator stand on `initial`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from paxcheck.protocol.execute import (
     Act,
@@ -41,6 +41,9 @@ class NetworkFault:
 
 Trigger: TypeAlias = Envelope | Act | NodeFault
 """What makes one node take a step: the delivery of an envelope, an action, a fault."""
+
+Tried: TypeAlias = Callable[[Trigger, Outcome | None, bool], None]
+"""An observer of local steps: the trigger, the outcome (None: no branch was open), did it run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ class System:
         )
         self._triggers = tuple([self._triggers_of(i) for i in range(len(self.nodes))])
         self._memo: dict[tuple[int, Local, Trigger], Reaction] | None = {} if memo else None
+        # Equal local states and envelopes become one object: comparing them is then instant.
+        self._one: dict[Any, Any] = {}
 
     def initial(self) -> World:
         """The state before the first step."""
@@ -125,15 +130,16 @@ class System:
         key = (i, local, trigger)
         known = self._memo.get(key)
         if known is None:
-            known = self._react(i, local, trigger, sent)
+            known = self._shared(self._react(i, local, trigger, sent))
             if not known.reads:  # what other messages decide is not kept here
                 self._memo[key] = known
         return known
 
-    def successors(self, world: World) -> Iterator[Transition]:
+    def successors(self, world: World, tried: Tried | None = None) -> Iterator[Transition]:
         """All steps out of a world, in canonical order: node by node, then the network.
 
-        A step that changes nothing is not a step.
+        A step that changes nothing is not a step. `tried` is told of every local step, also of
+        those that changed nothing.
         """
         sent = self._sent_in(world)
         arriving: dict[str, list[Envelope]] = {name: [] for name in self.names}
@@ -141,14 +147,19 @@ class System:
             arriving[envelope.to].append(envelope)
         for i, name in enumerate(self.names):
             for trigger in self._triggers[i]:
-                yield from self.local_steps(world, i, trigger, sent)
+                yield from self.local_steps(world, i, trigger, sent, tried)
             for envelope in arriving[name]:
                 if not _is_cut(world.cut, envelope):
-                    yield from self.local_steps(world, i, envelope, sent)
+                    yield from self.local_steps(world, i, envelope, sent, tried)
         yield from self._network_steps(world)
 
     def local_steps(
-        self, world: World, i: int, trigger: Trigger, sent: SentMessages | None = None
+        self,
+        world: World,
+        i: int,
+        trigger: Trigger,
+        sent: SentMessages | None = None,
+        tried: Tried | None = None,
     ) -> Iterator[Transition]:
         """The steps of node `i` on one trigger."""
         local = world.locals[i]
@@ -161,9 +172,14 @@ class System:
                 return
             budgets = spent
         asking = sent or self._sent_in(world)
-        for branch, outcome in enumerate(self.react(i, local, trigger, asking).outcomes):
+        outcomes = self.react(i, local, trigger, asking).outcomes
+        if tried and not outcomes:
+            tried(trigger, None, False)
+        for branch, outcome in enumerate(outcomes):
             step = Step(trigger, branch)
             if outcome.error is not None:
+                if tried:
+                    tried(trigger, outcome, True)
                 yield Transition(step, None, outcome)
                 continue
             network = world.network
@@ -172,7 +188,10 @@ class System:
                 network = self.net.take(network, trigger)
             if outcome.sent:
                 network = self.net.send(network, outcome.sent)
-            if same and network == world.network:
+            ran = not same or network != world.network
+            if tried:
+                tried(trigger, outcome, ran)
+            if not ran:
                 continue
             locals_ = (*world.locals[:i], outcome.local, *world.locals[i + 1 :])
             yield Transition(step, World(locals_, network, budgets, world.cut), outcome)
@@ -225,9 +244,7 @@ class System:
         faults = [NodeFault(node.name, kind) for kind in self.fault_names if kind in NODE_FAULTS]
         return (*actions, *faults)
 
-    def _react(
-        self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None
-    ) -> Reaction:
+    def _react(self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None) -> Reaction:
         shape = self.shapes[i]
         if isinstance(trigger, NodeFault):
             return shape.fault(local, trigger.kind)
@@ -238,6 +255,14 @@ class System:
             return shape.act(local, trigger.action, None, asking)
         handler = handlers_of(type(shape.prototype))[type(trigger.message)]
         return shape.act(local, handler.name, trigger.message, None)
+
+    def _shared(self, reaction: Reaction) -> Reaction:
+        one = self._one.setdefault
+        outcomes = [
+            replace(o, local=one(o.local, o.local), sent=tuple([one(e, e) for e in o.sent]))
+            for o in reaction.outcomes
+        ]
+        return Reaction(tuple(outcomes), reaction.reads)
 
     def _sent_in(self, world: World) -> SentMessages:
         def sent(kind: type[Message]) -> tuple[Message, ...]:

@@ -75,7 +75,7 @@ class NodeView:
 
 
 class WorldView:
-    """What a property sees: `world.nodes(Acceptor)`, `world["a1"].promised`, `world.sent(Accepted)`.
+    """What a property sees: `world.nodes(Acceptor)`, `world["a1"].vote`, `world.sent(Accepted)`.
 
     Every look is recorded, so that a verdict can be kept for all states that look the same.
     """
@@ -87,7 +87,9 @@ class WorldView:
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
-        return [self._view(i) for i, node in enumerate(self._system.nodes) if isinstance(node, kind)]
+        return [
+            self._view(i) for i, node in enumerate(self._system.nodes) if isinstance(node, kind)
+        ]
 
     def __getitem__(self, name: str) -> Any:
         return self._view(self._system.index[name])

@@ -1,0 +1,1 @@
+"""The engines: ways to explore a system. The reference engine is the law for all others."""

@@ -1,0 +1,146 @@
+"""The reference engine: plain breadth-first search. It defines what the other engines must find.
+
+Every reachable world is kept whole and compared whole. Worlds are found in canonical order, so
+the first breach of a property is the same on every run, and no shorter one exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paxcheck.engine.coverage import Counting
+from paxcheck.engine.judge import Judge, property_verdicts
+from paxcheck.engine.limits import Limits, Progress, Report, Watch
+from paxcheck.engine.verdict import Verdict
+from paxcheck.protocol.properties import Property
+from paxcheck.protocol.system import Step, System, Transition
+from paxcheck.protocol.world import World
+
+
+def explore(
+    system: System,
+    *,
+    properties: Sequence[Property] | None = None,
+    limits: Limits | None = None,
+    report: Report | None = None,
+    stop_at_first: bool = False,
+) -> Verdict:
+    """Explore every reachable world of a system and judge the properties.
+
+    `properties`: all of the protocol's when None. `stop_at_first`: end at the first violation;
+    by default the search goes on, so that each property has its own verdict. Ctrl-C ends the
+    search with what was found. Raises ModelError where the model breaks the language.
+    """
+    search = _Search(system, properties or system.protocol.properties(), limits, report)
+    return search.run(stop_at_first)
+
+
+class _Search:
+    def __init__(
+        self,
+        system: System,
+        properties: Sequence[Property],
+        limits: Limits | None,
+        report: Report | None,
+    ) -> None:
+        self.system = system
+        self.judge = Judge(system, properties)
+        self.limits = limits or Limits()
+        self.watch = Watch(self.limits, report)
+        self.counting = Counting(system)
+        first = system.initial()
+        self.number = {first: 0}
+        self.parents: list[tuple[int, Step | None]] = [(0, None)]
+        self.levels = [1]
+        self.frontier = [first]
+        self.following: list[World] = []
+        self.generated = 0
+        self.terminal = 0
+
+    def run(self, stop_at_first: bool) -> Verdict:
+        self.judge.state(self.frontier[0], (0, None))
+        try:
+            stopped = self._search(stop_at_first)
+        except KeyboardInterrupt:
+            stopped = "it was interrupted"
+        except MemoryError:
+            stopped = "the machine has no more memory"
+        behaviors = {
+            name: self._path(number, step) for name, ((number, step), _) in self.judge.found.items()
+        }
+        return Verdict(
+            engine="reference",
+            distinct_states=len(self.number),
+            generated_states=self.generated,
+            depth=len(self.levels) - 1,
+            seconds=self.watch.seconds,
+            properties=property_verdicts(self.judge, behaviors, stopped),
+            levels=tuple(self.levels),
+            terminal_states=self.terminal,
+            stopped=stopped,
+            coverage=self.counting.coverage(),
+        )
+
+    def _search(self, stop_at_first: bool) -> str | None:
+        """Expand level by level; the reason for an early end, or None when all was explored."""
+        while self.frontier:
+            if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                return f"the limit of depth {self.limits.depth} was reached"
+            self.following = following = []
+            for world in self.frontier:
+                reason = self.watch.over_states(len(self.number)) or self.watch.look(self._progress)
+                if reason is None:
+                    self._expand(world)
+                    if stop_at_first and self.judge.violated:
+                        reason = "the search ends at the first violation"
+                if reason:
+                    if following:
+                        self.levels.append(len(following))
+                    return reason
+            if following:
+                self.levels.append(len(following))
+            self.frontier = following
+        return None
+
+    def _expand(self, world: World) -> None:
+        number = self.number[world]
+        quiet = True
+        for transition in self.system.successors(world, self.counting.tried):
+            quiet = False
+            self.judge.step(world, transition, (number, transition.step))
+            self._reach(transition, number)
+        if quiet:
+            self.terminal += 1
+            self.judge.end(world, (number, None))
+
+    def _reach(self, transition: Transition, number: int) -> None:
+        after = transition.world
+        if after is None:
+            return
+        self.generated += 1
+        if after in self.number:
+            return
+        self.number[after] = len(self.parents)
+        self.parents.append((number, transition.step))
+        self.following.append(after)
+        self.judge.state(after, (len(self.parents) - 1, None))
+
+    def _path(self, number: int, last: Step | None) -> tuple[Step, ...]:
+        steps = [last] if last is not None else []
+        while number:
+            number, step = self.parents[number]
+            if step is not None:
+                steps.append(step)
+        return tuple(reversed(steps))
+
+    def _progress(self, seconds: float, memory: int) -> Progress:
+        return Progress(
+            distinct=len(self.number),
+            generated=self.generated,
+            depth=len(self.levels),
+            frontier=len(self.following),
+            seconds=seconds,
+            memory=memory,
+            previous_frontier=len(self.frontier),
+            violated=self.judge.violated,
+        )

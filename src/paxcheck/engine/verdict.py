@@ -1,0 +1,109 @@
+"""What a run found out: one verdict for the whole and one for each property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from paxcheck.protocol.properties import Kind
+from paxcheck.protocol.system import Step
+
+Answer = Literal["holds", "violated", "undetermined"]
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyVerdict:
+    """The verdict on one property.
+
+    `behavior` is a shortest run to the violation (for `reachable`: to the witness); `steps` is
+    its length; `reason` says in words what is broken there, or why nothing is decided.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    verdict: Answer
+    behavior: tuple[Step, ...] | None = None
+    reason: str = ""
+
+    @property
+    def steps(self) -> int | None:
+        """The length of the counterexample or of the witness."""
+        return None if self.behavior is None else len(self.behavior)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often a handler, action or rule ran (or allowed), and how often it refused."""
+
+    ran: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a run exercised: handlers and actions by `Class.method`, rules by name."""
+
+    handlers: dict[str, Count] = field(default_factory=dict[str, Count])
+    rules: dict[str, Count] = field(default_factory=dict[str, Count])
+
+    def vacuous(self) -> list[str]:
+        """The handlers and actions that never did anything, and rules that were never asked."""
+        unused = [name for name, count in self.handlers.items() if not count.ran]
+        return unused + [n for n, c in self.rules.items() if not c.ran and not c.refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of a run.
+
+    `distinct_states` includes the initial state; `generated_states` counts the steps that were
+    taken out of all expanded states; `depth` is the number of steps to the deepest state;
+    `levels[d]` is the number of states first reached after d steps; `stopped` says why a run
+    ended early. `complete`: every reachable state was expanded.
+    """
+
+    engine: str
+    distinct_states: int
+    generated_states: int
+    depth: int
+    seconds: float
+    properties: tuple[PropertyVerdict, ...]
+    levels: tuple[int, ...] = ()
+    terminal_states: int = 0
+    stopped: str | None = None
+    coverage: Coverage | None = None
+    model: str = ""
+    scope: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole state space was explored."""
+        return self.stopped is None
+
+    @property
+    def verdict(self) -> Answer:
+        """Violated if one property is; else undetermined if one is; else holds."""
+        return overall(p.verdict for p in self.properties)
+
+    @property
+    def exit_code(self) -> int:
+        """0 holds, 1 violated, 3 undetermined."""
+        return {"holds": 0, "violated": 1, "undetermined": 3}[self.verdict]
+
+    def of(self, name: str) -> PropertyVerdict:
+        """The verdict on the property of that name. Raises KeyError."""
+        for found in self.properties:
+            if found.name == name:
+                return found
+        raise KeyError(name)
+
+
+def overall(answers: Iterable[Answer]) -> Answer:
+    """The verdict that follows from those on each property."""
+    seen = set(answers)
+    if "violated" in seen:
+        return "violated"
+    return "undetermined" if "undetermined" in seen or not seen else "holds"
