@@ -86,7 +86,7 @@ class _Search:
         while self.frontier:
             if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
                 return f"the limit of depth {self.limits.depth} was reached"
-            self.following = following = []
+            following = self.following = list[World]()
             for world in self.frontier:
                 reason = self.watch.over_states(len(self.number)) or self.watch.look(self._progress)
                 if reason is None:

@@ -74,7 +74,7 @@ at_end = _mark("at_end")
 
 def properties_of(owner: Any) -> tuple[Property, ...]:
     """The properties of a protocol object, base classes first, in the order of the text."""
-    cls: type[Any] = type(owner)
+    cls: Any = type(owner)
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
         for name in vars(base):

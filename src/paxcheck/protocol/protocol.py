@@ -141,10 +141,15 @@ class Protocol:
         return (*properties_of(self), NO_EXCEPTION)
 
     @classmethod
+    def name(cls) -> str:
+        """The model's name: that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
     def about(cls) -> str:
         """The first sentence of the model's docstring."""
         module = inspect.getmodule(cls)
-        doc = inspect.getdoc(cls) or (module.__doc__ if module else "") or ""
+        doc = cls.__dict__.get("__doc__") or (module.__doc__ if module else "") or cls.__name__
         return doc.strip().split("\n\n")[0].replace("\n", " ")
 
     @classmethod
@@ -177,7 +182,7 @@ def _converted(cls: type[Protocol], name: str, value: Any) -> Any:
     if declared is None:
         known = ", ".join(cls.declared_params()) or "none"
         raise UsageError(f"{cls.__name__} has no parameter {name!r}", hint=f"parameters: {known}")
-    kind: type[Any] = type(declared.default)
+    kind: Any = type(declared.default)
     if type(value) is kind:
         return value
     try:

@@ -1,0 +1,152 @@
+"""Options that several commands share: the model's scope and the limits of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import click
+
+from paxcheck.engine.limits import Limits
+from paxcheck.loading import Model, load_model
+from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.faults import FAULTS
+from paxcheck.protocol.network import NETWORKS
+from paxcheck.protocol.properties import Property
+from paxcheck.protocol.protocol import Protocol
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model in the configuration that the options ask for."""
+
+    model: Model
+    protocol: Protocol
+    scope: str
+    changed: bool
+
+    def properties(self, names: tuple[str, ...]) -> tuple[Property, ...]:
+        """The properties of these names, or all. Raises UsageError for an unknown name."""
+        known = {p.name: p for p in self.protocol.properties()}
+        for name in names:
+            if name not in known:
+                raise UsageError(
+                    f"{self.model.name} has no property {name!r}",
+                    hint=f"its properties: {', '.join(known)}",
+                )
+        return tuple([known[n] for n in names]) if names else tuple(known.values())
+
+
+def scope_options(command: F) -> F:
+    """MODEL and the options that choose a configuration of it."""
+    for option in reversed(
+        [
+            click.argument("model"),
+            click.option("--scope", metavar="NAME", help="A named scope; see `paxcheck models`."),
+            click.option(
+                "--set",
+                "settings",
+                metavar="NAME=VALUE",
+                multiple=True,
+                help="Set a parameter: --set acceptors=5 --set proposers=2.",
+            ),
+            click.option(
+                "--without",
+                metavar="RULE",
+                multiple=True,
+                help="Switch a rule off; see `paxcheck rules MODEL`.",
+            ),
+            click.option(
+                "--fault",
+                "faults",
+                metavar="NAME=N",
+                multiple=True,
+                help=f"Let a fault strike up to N times: {', '.join(FAULTS)}.",
+            ),
+            click.option(
+                "--network",
+                type=click.Choice(list(NETWORKS)),
+                help="set: messages stay for ever; bag: each copy once, any order; "
+                "fifo: ordered channels.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def limit_options(command: F) -> F:
+    """The limits; one that is reached makes the verdict undetermined."""
+    for option in reversed(
+        [
+            click.option("--max-states", type=click.IntRange(1), help="At most so many states."),
+            click.option("--max-depth", type=click.IntRange(0), help="At most so many steps deep."),
+            click.option("--max-time", metavar="TIME", help="At most so long: 90, 10m, 2h."),
+            click.option("--max-memory", metavar="SIZE", help="At most so much: 800M, 12G."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def choose(
+    model: str,
+    scope: str | None,
+    settings: tuple[str, ...],
+    without: tuple[str, ...],
+    faults: tuple[str, ...],
+    network: str | None,
+) -> Chosen:
+    """Load the model and put it into the configuration that the options ask for."""
+    loaded = load_model(model)
+    name, found = loaded.scope(scope)
+    params = dict(_pair("--set", text) for text in settings)
+    budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in faults)}
+    protocol = loaded.protocol.from_scope(
+        found, network=network, faults=budgets, without=without, **params
+    )
+    changed = bool(settings or without or faults or (network and network != found.network))
+    return Chosen(loaded, protocol, name, changed)
+
+
+def limits(
+    max_states: int | None, max_depth: int | None, max_time: str | None, max_memory: str | None
+) -> Limits:
+    """The limits that the options ask for. Raises UsageError."""
+    found = Limits(states=max_states, depth=max_depth)
+    if max_time is not None:
+        found = replace(
+            found, seconds=_amount("--max-time", max_time, {"": 1, "s": 1, "m": 60, "h": 3600})
+        )
+    if max_memory is not None:
+        units = {"K": 2**10, "M": 2**20, "G": 2**30}
+        found = replace(found, memory=int(_amount("--max-memory", max_memory, units)))
+    return found
+
+
+def _pair(option: str, text: str, default: str | None = None) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or (not equals and default is None):
+        raise UsageError(f"{option} {text}: write {option} NAME=VALUE")
+    return name.replace("-", "_"), value if equals else str(default)
+
+
+def _count(fault: str, text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"--fault {fault}={text}: how often it may strike is a whole number")
+    return int(text)
+
+
+def _amount(option: str, text: str, units: dict[str, int]) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]?)(?:i?B)?", text.strip())
+    unit = match[2] if match else None
+    for known, factor in units.items():
+        if match and unit is not None and unit.lower() == known.lower():
+            return float(match[1]) * factor
+    raise UsageError(
+        f"{option} {text}: write a number and one of {', '.join(u for u in units if u)}"
+    )

@@ -1,0 +1,39 @@
+"""A saved behavior back in its model."""
+
+from __future__ import annotations
+
+from paxcheck.loading import load_model
+from paxcheck.protocol.errors import UsageError, Where
+from paxcheck.protocol.protocol import Protocol
+from paxcheck.protocol.system import Step, System
+from paxcheck.trace.conform import conform, steps
+from paxcheck.trace.read import Trace, TraceError
+
+
+def protocol_of(trace: Trace, model: str | None = None) -> Protocol:
+    """The protocol that a trace's header asks for, or the same scope of another model.
+
+    Parameters and rules that the other model does not know are left out.
+    """
+    header = trace.header
+    name = model or header.model
+    if not name:
+        raise UsageError(
+            f"{trace.path} does not say which model it belongs to", hint="give --model NAME"
+        )
+    cls = load_model(name).protocol
+    params = {k: v for k, v in header.params.items() if k in cls.declared_params()}
+    known = cls(**params).rules()
+    without = [rule for rule in header.without if rule in known] if model is None else []
+    return cls(network=header.network, faults=header.faults, without=without, **params)
+
+
+def steps_of(trace: Trace, protocol: Protocol) -> tuple[Step, ...]:
+    """The steps of a saved behavior. Raises TraceError at the first that the model refuses."""
+    result = conform(trace, System(protocol, memo=False))
+    if result.refusal is not None:
+        raise TraceError(
+            f"the model does not do this any more: {result.refusal.reason}",
+            where=Where(trace.path, result.refusal.line),
+        )
+    return steps(trace, System(protocol, memo=False))

@@ -1,0 +1,74 @@
+"""`paxcheck simulate MODEL`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from paxcheck.cli import report
+from paxcheck.cli.options import choose, limit_options, limits, scope_options
+from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.engine.simulate import simulate
+from paxcheck.protocol.system import System
+
+
+@click.command("simulate")
+@scope_options
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed, the same walks."
+)
+@click.option("--walks", type=click.IntRange(1), default=1000, show_default=True)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="At most so many steps a walk.",
+)
+@click.option(
+    "--property", "names", metavar="NAME", multiple=True, help="Judge this property only."
+)
+@limit_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(
+    model: str,
+    scope: str | None,
+    settings: tuple[str, ...],
+    without: tuple[str, ...],
+    faults: tuple[str, ...],
+    network: str | None,
+    seed: int,
+    walks: int,
+    steps: int,
+    names: tuple[str, ...],
+    form: str,
+    **limit_values: Any,
+) -> int:
+    """Walk at random through MODEL, for scopes that are too large to check.
+
+    A walk can find a violation. It can never show that a property holds: without a violation the
+    verdict is "undetermined" and the exit code 3.
+    """
+    chosen = choose(model, scope, settings, without, faults, network)
+    properties = chosen.properties(names)
+    verdict = simulate(
+        System(chosen.protocol),
+        seed=seed,
+        walks=walks,
+        steps=steps,
+        properties=properties,
+        limits=limits(**limit_values),
+        report=reporter(),
+    )
+    clear_line()
+    verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope)
+    story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
+    if form == "json":
+        click.echo(report.as_json(verdict, chosen, story))
+    else:
+        click.echo(report.as_text(verdict, chosen, story))
+    return verdict.exit_code

@@ -1,0 +1,1 @@
+"""Events: behaviors of models and traces of implementations, in one format."""
