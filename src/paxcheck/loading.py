@@ -28,6 +28,12 @@ class Model:
     expected: Mapping[str, Mapping[str, Any]]
 
     @property
+    def reference(self) -> str:
+        """What finds this model again: the name of a bundled model, the path of another."""
+        bundled = self.path.resolve().parent == models_folder().resolve()
+        return self.name if bundled else str(self.path)
+
+    @property
     def scopes(self) -> Mapping[str, Scope]:
         """The named configurations; the first is the default."""
         return self.protocol.scopes or {"default": Scope("the parameters' defaults")}

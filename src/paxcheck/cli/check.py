@@ -116,6 +116,6 @@ def _save(path: Path, story: report.Story | None, chosen: Chosen) -> None:
             "there is no counterexample to save", hint="--property NAME saves a witness, if any"
         )
     try:
-        story.save(path, chosen.model.name)
+        story.save(path, chosen.model.reference)
     except OSError as problem:
         raise UsageError(f"{path} cannot be written: {problem.strerror}") from None

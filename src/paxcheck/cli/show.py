@@ -25,14 +25,14 @@ def command(file: Path) -> int:
     protocol = protocol_of(trace)
     header = trace.header
     behavior = replay(protocol, steps_of(trace, protocol))
-    kinds = {p.name: p.kind for p in protocol.properties()}
+    prop = next((p for p in protocol.properties() if p.name == header.property), None)
     found = PropertyVerdict(
-        header.property or header.model,
-        kinds.get(header.property, "invariant"),
-        "",
-        "violated",
-        tuple([frame.step for frame in behavior.frames]),
-        header.reason,
+        name=header.property or header.model,
+        kind=prop.kind if prop else "invariant",
+        doc=prop.doc if prop else "",
+        verdict="violated",
+        behavior=tuple([frame.step for frame in behavior.frames]),
+        reason=header.reason,
     )
     click.echo(f"{file}: model {header.model}, {header.network} network")
     click.echo("\n" + tell_story(Story(found, behavior)))

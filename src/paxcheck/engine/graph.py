@@ -23,7 +23,7 @@ def state_graph(system: System, max_states: int = 10_000) -> Graph:
     Nodes have `label` (what differs from the initial state) and `depth`, edges have `label`.
     `graph.graph["complete"]` is False when `max_states` was reached.
     """
-    graph: Graph = nx.MultiDiGraph(complete=True)
+    graph: Graph = nx.MultiDiGraph(complete=True)  # pyright: ignore[reportUnknownVariableType]
     first = system.initial()
     numbers: dict[World, int] = {first: 0}
     graph.add_node(0, label="initial", depth=0)

@@ -74,10 +74,10 @@ at_end = _mark("at_end")
 
 def properties_of(owner: Any) -> tuple[Property, ...]:
     """The properties of a protocol object, base classes first, in the order of the text."""
-    cls: Any = type(owner)
+    cls = owner.__class__
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
-        for name in vars(base):
+        for name in list[str](vars(base)):
             names.setdefault(name)
     found: list[Property] = []
     for name in names:

@@ -182,7 +182,7 @@ def _converted(cls: type[Protocol], name: str, value: Any) -> Any:
     if declared is None:
         known = ", ".join(cls.declared_params()) or "none"
         raise UsageError(f"{cls.__name__} has no parameter {name!r}", hint=f"parameters: {known}")
-    kind: Any = type(declared.default)
+    kind = declared.default.__class__
     if type(value) is kind:
         return value
     try:
