@@ -16,7 +16,6 @@ from paxcheck import (
     invariant,
     majority,
     param,
-    volatile,
 )
 
 

@@ -77,8 +77,7 @@ def properties_of(owner: Any) -> tuple[Property, ...]:
     cls = owner.__class__
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
-        for name in list[str](vars(base)):
-            names.setdefault(name)
+        names.update(dict.fromkeys(vars(base)))  # pyright: ignore[reportUnknownArgumentType]
     found: list[Property] = []
     for name in names:
         method = getattr(cls, name, None)

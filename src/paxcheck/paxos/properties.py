@@ -1,0 +1,187 @@
+"""The properties of single-decree Paxos, each with its source.
+
+Papers: *PTP* is Lamport, *The Part-Time Parliament* (1998); *PMS* is Lamport, *Paxos Made Simple*
+(2001). Each function returns None when the property holds, else a `Broken` that says why, with
+the facts that contradict each other. They know no network and no engine: give them the history
+of a model's world or of a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paxcheck.paxos.history import Promised, Proposed, Voted, chosen
+from paxcheck.paxos.vocabulary import Ballot, Vote
+from paxcheck.protocol import Broken, QuorumSystem
+
+
+def agreement(votes: Iterable[Voted], quorums: QuorumSystem) -> Broken | None:
+    """No two different values are chosen (PMS, section 2.1: only a single value is chosen)."""
+    found = chosen(votes, quorums)
+    for later in found[1:]:
+        if later.value != found[0].value:
+            return Broken(f"{found[0]}, and {later}", (found[0], later))
+    return None
+
+
+def validity(votes: Iterable[Voted], proposed: Iterable[str]) -> Broken | None:
+    """Only a proposed value is voted for (PMS, section 2: only a proposed value may be chosen)."""
+    values = set(proposed)
+    for vote in votes:
+        if vote.value not in values:
+            return Broken(f"{vote}, and nobody proposed {vote.value}", (vote,))
+    return None
+
+
+def stability(
+    votes: Iterable[Voted], current: Iterable[tuple[str, Vote | None]], quorums: QuorumSystem
+) -> Broken | None:
+    """A chosen value stays chosen: a quorum holds it as its present vote.
+
+    `current`: each acceptor with its present vote. PTP, section 2.1: once a decree is chosen,
+    no later ballot can choose another (Theorem 1).
+    """
+    now = dict(current)
+    for old in chosen(votes, quorums):
+        holders = [name for name, vote in now.items() if vote and vote.value == old.value]
+        if not quorums.phase2(holders):
+            who = ", ".join(holders) or "nobody"
+            return Broken(f"{old}, but now only {who} holds {old.value}", (old,))
+    return None
+
+
+def b1(proposals: Iterable[Proposed]) -> Broken | None:
+    """B1: each ballot is unique: it has one proposer and one value (PTP, section 2.1)."""
+    seen: dict[Ballot, Proposed] = {}
+    for proposal in proposals:
+        first = seen.setdefault(proposal.ballot, proposal)
+        if (first.proposer, first.value) != (proposal.proposer, proposal.value):
+            return Broken(
+                f"ballot {proposal.ballot} has {first.value} by {first.proposer} "
+                f"and {proposal.value} by {proposal.proposer}",
+                (first, proposal),
+            )
+    return None
+
+
+def b2(quorums: QuorumSystem) -> Broken | None:
+    """B2: any two quorums share an acceptor (PTP, section 2.1).
+
+    Only a quorum of phase 1 and one of phase 2 need to overlap (Howard, Malkhi and Spiegelman,
+    *Flexible Paxos*, 2016, section 3).
+    """
+    apart = quorums.disjoint()
+    if apart is None:
+        return None
+    one, two = (", ".join(sorted(side)) for side in apart)
+    return Broken(f"the quorums {{{one}}} and {{{two}}} share no acceptor", apart)
+
+
+def b3(proposals: Iterable[Proposed], votes: Iterable[Voted]) -> Broken | None:
+    """B3: a ballot's value is that of the latest earlier vote in its quorum (PTP, section 2.1)."""
+    cast = list(votes)
+    for proposal in proposals:
+        earlier = [
+            v for v in cast if v.acceptor in proposal.quorum and v.ballot < proposal.ballot
+        ]
+        last = max(earlier, key=lambda v: v.ballot, default=None)
+        if last is not None and last.value != proposal.value:
+            return Broken(
+                f"ballot {proposal.ballot} proposes {proposal.value}, "
+                f"but {last}, and {last.acceptor} is in its quorum",
+                (proposal, last),
+            )
+    return None
+
+
+def p2c(
+    proposals: Iterable[Proposed], votes: Iterable[Voted], quorums: QuorumSystem
+) -> Broken | None:
+    """P2c: for each proposal there is a quorum in which no acceptor ever voted in an earlier
+    ballot, or the latest such vote has the proposal's value (PMS, section 2.2).
+    """
+    cast = list(votes)
+    for proposal in proposals:
+        safe = any(
+            _allows(proposal, [v for v in cast if v.acceptor in quorum])
+            for quorum in quorums.minimal1
+        )
+        if not safe:
+            against = [v for v in cast if v.ballot < proposal.ballot and v.value != proposal.value]
+            told = "; ".join(map(str, against))
+            return Broken(
+                f"ballot {proposal.ballot} proposes {proposal.value}, "
+                f"and every quorum has a latest earlier vote for another value: {told}",
+                (proposal, *against),
+            )
+    return None
+
+
+def _allows(proposal: Proposed, votes: list[Voted]) -> bool:
+    earlier = [v for v in votes if v.ballot < proposal.ballot]
+    last = max(earlier, key=lambda v: v.ballot, default=None)
+    return last is None or last.value == proposal.value
+
+
+def one_value_per_ballot(votes: Iterable[Voted]) -> Broken | None:
+    """All votes of a ballot are for the same value (PTP, section 2.1: a ballot has one decree)."""
+    seen: dict[Ballot, Voted] = {}
+    for vote in votes:
+        first = seen.setdefault(vote.ballot, vote)
+        if first.value != vote.value:
+            return Broken(f"{first}, and {vote}", (first, vote))
+    return None
+
+
+def promise_never_goes_back(
+    acceptor: str, before: Ballot | None, after: Ballot | None
+) -> Broken | None:
+    """An acceptor's promise never goes back, not over a restart either (PMS, section 2.2, P1a)."""
+    if before is not None and (after is None or after < before):
+        return Broken(
+            f"{acceptor} had promised {before}, and now {after or 'nothing'}", (before, after)
+        )
+    return None
+
+
+def no_vote_below_promise(
+    acceptor: str, promised: Ballot | None, cast: Iterable[Vote]
+) -> Broken | None:
+    """An acceptor votes only in ballots that are not below its promise (PMS, section 2.2, P1a).
+
+    `promised`: its promise before it casts the votes `cast`.
+    """
+    for vote in cast:
+        if promised is not None and vote.ballot < promised:
+            return Broken(
+                f"{acceptor} had promised {promised}, and votes {vote}", (promised, vote)
+            )
+    return None
+
+
+def one_promise_per_ballot(promises: Iterable[Promised]) -> Broken | None:
+    """No acceptor promises a ballot twice with different votes (PTP, section 2.2: LastVote)."""
+    seen: dict[tuple[str, Ballot], Promised] = {}
+    for promise in promises:
+        first = seen.setdefault((promise.acceptor, promise.ballot), promise)
+        if first.vote != promise.vote:
+            return Broken(
+                f"{promise.acceptor} promised {promise.ballot} with its vote "
+                f"{first.vote or 'nothing'}, and again with {promise.vote or 'nothing'}",
+                (first, promise),
+            )
+    return None
+
+
+def learned_was_chosen(
+    learned: Iterable[tuple[str, str | None]], votes: Iterable[Voted], quorums: QuorumSystem
+) -> Broken | None:
+    """A learner learns a value only if it was chosen (PMS, section 2: safety, third item).
+
+    `learned`: each learner with the value that it learned, or None.
+    """
+    values = {found.value for found in chosen(votes, quorums)}
+    for learner, value in learned:
+        if value is not None and value not in values:
+            return Broken(f"{learner} learned {value}, which was not chosen", (learner, value))
+    return None
