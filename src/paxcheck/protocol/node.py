@@ -184,6 +184,9 @@ class Node:
         """
         return self._running().sent_messages(kind)  # type: ignore[return-value]
 
+    def on_start(self) -> None:
+        """Run once, before the first step: what a node sends here is there from the beginning."""
+
     def on_restart(self) -> None:
         """Run after a crash, when the durable fields are back; the default does nothing."""
 
@@ -202,7 +205,7 @@ def handlers_of(cls: type[Node]) -> dict[type[Message], Handler]:
         return cls._handlers  # pyright: ignore[reportPrivateUsage]
     table: dict[type[Message], Handler] = {}
     for name in _member_names(cls):
-        if not name.startswith("on_") or name == "on_restart":
+        if not name.startswith("on_") or name in ("on_start", "on_restart"):
             continue
         function = inspect.getattr_static(cls, name)
         if not isinstance(function, types.FunctionType):

@@ -21,6 +21,7 @@ from paxcheck.protocol.execute import (
     receivers_of,
     shape_of,
 )
+from paxcheck.protocol.errors import ModelError, where_of_code
 from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import NETWORKS
@@ -105,12 +106,21 @@ class System:
         self._one: dict[Any, Any] = {}
 
     def initial(self) -> World:
-        """The state before the first step."""
-        return World(
-            tuple([shape.initial for shape in self.shapes]),
-            self.net.empty,
-            tuple(self.budgets.values()),
-        )
+        """The state before the first step: every node has run its `on_start`."""
+        locals_: list[Local] = []
+        network = self.net.empty
+        for shape in self.shapes:
+            outcomes = shape.act(shape.initial, "on_start", None, None).outcomes
+            if len(outcomes) != 1 or outcomes[0].error is not None:
+                what = outcomes[0].error if outcomes else "no outcome"
+                raise ModelError(
+                    f"{type(shape.prototype).__name__}.on_start of {shape.name} must have exactly "
+                    f"one outcome: {what if len(outcomes) < 2 else 'it has a choice'}",
+                    where=where_of_code(type(shape.prototype).on_start.__code__),
+                )
+            locals_.append(outcomes[0].local)
+            network = self.net.send(network, outcomes[0].sent)
+        return World(tuple(locals_), network, tuple(self.budgets.values()))
 
     def triggers(self, i: int) -> tuple[Act | NodeFault, ...]:
         """What node `i` may do besides taking a message: its actions, then the faults."""
