@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from paxcheck.protocol.errors import PaxcheckError, UsageError, Where, is_model_file, model_lines
+from paxcheck.protocol.lint import check_set_order
 from paxcheck.protocol.protocol import Protocol, Scope
 
 _HERE = Path(__file__).resolve().parent
@@ -99,9 +100,12 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
+        check_set_order(path.read_text(encoding="utf-8"), str(path.resolve()))
         spec.loader.exec_module(module)
     except PaxcheckError:
         raise
+    except (UnicodeDecodeError, OSError) as problem:
+        raise UsageError(f"{path} cannot be read as Python: {problem}") from None
     except SyntaxError as problem:
         raise PaxcheckError(
             f"the model is not valid Python: {problem.msg}",

@@ -81,9 +81,7 @@ def b3(proposals: Iterable[Proposed], votes: Iterable[Voted]) -> Broken | None:
     """B3: a ballot's value is that of the latest earlier vote in its quorum (PTP, section 2.1)."""
     cast = list(votes)
     for proposal in proposals:
-        earlier = [
-            v for v in cast if v.acceptor in proposal.quorum and v.ballot < proposal.ballot
-        ]
+        earlier = [v for v in cast if v.acceptor in proposal.quorum and v.ballot < proposal.ballot]
         last = max(earlier, key=lambda v: v.ballot, default=None)
         if last is not None and last.value != proposal.value:
             return Broken(
@@ -153,9 +151,7 @@ def no_vote_below_promise(
     """
     for vote in cast:
         if promised is not None and vote.ballot < promised:
-            return Broken(
-                f"{acceptor} had promised {promised}, and votes {vote}", (promised, vote)
-            )
+            return Broken(f"{acceptor} had promised {promised}, and votes {vote}", (promised, vote))
     return None
 
 

@@ -349,14 +349,19 @@ class NodeShape:
             return self._failed(run, local, problem)
         except Exception as problem:
             return self._failed(run, local, problem)
-        fields = tuple(
-            [
-                memory[name].frozen()
-                if kind == "ghost"
-                else freeze(memory[name], f"{type(node).__name__}.{name}")
-                for name, kind in zip(self.names, self.kinds, strict=True)
-            ]
-        )
+        try:
+            fields = tuple(
+                [
+                    memory[name].frozen()
+                    if kind == "ghost"
+                    else freeze(memory[name], f"{type(node).__name__}.{name}")
+                    for name, kind in zip(self.names, self.kinds, strict=True)
+                ]
+            )
+        except ModelError as problem:
+            # The assignment is over when the value is looked at: name the method.
+            problem.where = where_of_code(getattr(type(node), method).__code__)
+            raise
         return Outcome(
             self._with_hidden(local, fields),
             tuple(run.sends),

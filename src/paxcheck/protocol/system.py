@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeAlias
 
+from paxcheck.protocol.errors import ModelError, where_of_code
 from paxcheck.protocol.execute import (
     Act,
     Local,
@@ -21,7 +22,6 @@ from paxcheck.protocol.execute import (
     receivers_of,
     shape_of,
 )
-from paxcheck.protocol.errors import ModelError, where_of_code
 from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import NETWORKS

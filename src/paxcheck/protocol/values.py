@@ -107,8 +107,15 @@ def _add_order(cls: type[Record]) -> None:
     cls.__ge__ = compare(lambda a, b: a >= b)  # type: ignore[attr-defined]
 
 
+class FrozenOrderedSet(frozenset[Any]):
+    """A frozenset that iterates in canonical order, so that no result depends on hash seeds."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(sorted(super().__iter__(), key=order_key))
+
+
 class OrderedSet(set[Any]):
-    """A set that iterates in canonical order, so that no result depends on hash seeds."""
+    """A set that iterates in canonical order."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter(sorted(super().__iter__(), key=order_key))
@@ -119,6 +126,32 @@ class OrderedSet(set[Any]):
             self.remove(item)
             return item
         raise KeyError("pop from an empty set")
+
+
+_FROZENSETS: Final = (frozenset, FrozenOrderedSet)
+
+
+def _keep_order(cls: type[Any], base: type[Any]) -> None:
+    """What is computed from an ordered set is an ordered set (Python would give a plain one)."""
+
+    def closed(name: str) -> Callable[..., Any]:
+        plain = getattr(base, name)
+
+        def operation(self: Any, *others: Any) -> Any:
+            result = plain(self, *others)
+            return result if result is NotImplemented else cls(result)
+
+        return operation
+
+    for symbol in ("or", "and", "sub", "xor"):
+        setattr(cls, f"__{symbol}__", closed(f"__{symbol}__"))
+        setattr(cls, f"__r{symbol}__", closed(f"__r{symbol}__"))
+    for name in ("union", "intersection", "difference", "symmetric_difference", "copy"):
+        setattr(cls, name, closed(name))
+
+
+_keep_order(FrozenOrderedSet, frozenset)
+_keep_order(OrderedSet, set)
 
 
 def freeze(value: Any, what: str) -> Value:
@@ -136,8 +169,8 @@ def freeze(value: Any, what: str) -> Value:
     if isinstance(value, dict):
         items = [(freeze(k, what), freeze(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
-    if kind is frozenset:
-        return frozenset([freeze(item, what) for item in value])
+    if kind in _FROZENSETS:
+        return FrozenOrderedSet([freeze(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, set):
         return (SET, *sorted((freeze(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
     if kind is list:
@@ -167,10 +200,12 @@ def check_immutable(value: Any, what: str) -> Value:
     if isinstance(value, Record):
         if "_checked" not in value.__dict__:
             for name in value._fields:  # pyright: ignore[reportPrivateUsage]
-                check_immutable(getattr(value, name), f"{kind.__name__}.{name}")
+                part = check_immutable(getattr(value, name), f"{kind.__name__}.{name}")
+                if part.__class__ is frozenset:
+                    value.__dict__[name] = FrozenOrderedSet(part)  # equal, but in order
             value.__dict__["_checked"] = True
         return value
-    if kind is tuple or kind is frozenset:
+    if kind is tuple or kind in _FROZENSETS:
         for item in value:
             check_immutable(item, what)
         return value
@@ -215,7 +250,7 @@ def order_key(value: Value) -> tuple[Any, ...]:
         return key
     if kind is tuple:
         return (7, *map(order_key, value))
-    if kind is frozenset:
+    if kind in _FROZENSETS:
         return (8, *sorted(map(order_key, value)))
     if kind is bytes:
         return (4, value)
@@ -251,8 +286,8 @@ def rename(value: Value, names: Mapping[Any, Any]) -> Value:
             items = [(rename(k, names), rename(v, names)) for k, v in value[1:]]
             return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
         return tuple([rename(item, names) for item in value])
-    if kind is frozenset:
-        return frozenset([rename(item, names) for item in value])
+    if kind in _FROZENSETS:
+        return FrozenOrderedSet([rename(item, names) for item in value])
     return value
 
 

@@ -64,7 +64,7 @@ class NodeView:
             if self._reads is not None:
                 self._reads.add((self._index, field))
             value = self._local[shape.names.index(field)]
-            return OrderedSet(value) if value.__class__ is frozenset else thaw(value)
+            return OrderedSet(value) if shape.declared[field].kind == "ghost" else thaw(value)
         return getattr(shape.prototype, field)
 
     def __repr__(self) -> str:
