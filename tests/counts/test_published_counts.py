@@ -52,5 +52,9 @@ def test_stateright_paxos(recorded: bool) -> None:
     """
     verdict = explore(System(StaterightPaxos(recorded=recorded)))
     assert verdict.verdict == "holds"
-    assert (verdict.distinct_states, verdict.generated_states, verdict.depth) == (16_668, 32_970, 20)
+    assert (verdict.distinct_states, verdict.generated_states, verdict.depth) == (
+        16_668,
+        32_970,
+        20,
+    )
     assert verdict.of("value_chosen").steps == 8

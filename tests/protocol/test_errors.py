@@ -118,8 +118,7 @@ CASES = {
     "unhandled message": (
         action('self.send("b", Pong(1))'),
         11,
-        "b has no handler for Pong, sent by a\n"
-        "  add to its class: def on_pong(self, msg: Pong)",
+        "b has no handler for Pong, sent by a\n  add to its class: def on_pong(self, msg: Pong)",
     ),
     "broadcast to nobody": (
         action("self.broadcast(Pong(1))"),
@@ -145,8 +144,7 @@ CASES = {
     "undeclared field": (
         action("self.z = 1"),
         11,
-        "A has no field `z`\n"
-        "  declare it in the class: z: ... = durable(...) or volatile(...)",
+        "A has no field `z`\n  declare it in the class: z: ... = durable(...) or volatile(...)",
     ),
     "a value that no state can hold": (
         action("self.y = 1.5"),
@@ -227,8 +225,7 @@ class A(Node):
         ),
         (
             "x = self.sent(Ping)\n        self.publish(Pong(1))\n        self.z = 1",
-            "A has no field `z`\n"
-            "  declare it in the class: z: ... = durable(...) or volatile(...)",
+            "A has no field `z`\n  declare it in the class: z: ... = durable(...) or volatile(...)",
         ),
     ],
 )
