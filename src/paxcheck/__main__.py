@@ -1,0 +1,5 @@
+"""`python -m paxcheck`."""
+
+from paxcheck.cli.main import main
+
+main()

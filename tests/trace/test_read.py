@@ -1,0 +1,143 @@
+"""Bad files: each has a clear answer with its line."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from paxcheck.cli.main import cli
+from paxcheck.loading import load_model
+from paxcheck.protocol import System
+from paxcheck.trace.conform import conform
+from paxcheck.trace.read import TraceError, read_trace
+
+HEADER = '{"paxcheck":1,"kind":"behavior","model":"rounds","nodes":{}}\n'
+START = (
+    '{"event":"act","node":"p1","action":"start","sent":[{"to":["a1","a2","a3"],"message":'
+    '{"type":"Accept","sender":"p1","ballot":{"round":1,"proposer":"p1"},"value":"x"}}]}\n'
+)
+
+
+def refused(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    with pytest.raises(TraceError) as caught:
+        read_trace(path)
+    assert caught.value.where is not None
+    return f"{caught.value.where.line}: {caught.value.message}"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "1: this line is not JSON: Input data was truncated"),
+        (b"[]\n", "1: this line is not the header: Expected `object`, got `array`"),
+        (b'{"paxcheck":9}\n', "1: this is version 9 of the format; this paxcheck reads 1"),
+        (
+            b'{"paxcheck":"1"}\n',
+            "1: this line is not the header: Expected `int`, got `str` - at `$.paxcheck`",
+        ),
+        (
+            HEADER.encode() + b'{"event":"act","who":"p1"}\n',
+            "2: this line is not an event: Object contains unknown field `who`",
+        ),
+        (
+            HEADER.encode() + b'{"event":"fly"}\n',
+            "2: this line is not an event: Invalid enum value 'fly' - at `$.event`",
+        ),
+        (
+            HEADER.encode() + b"\n\n" + START.encode()[:60],
+            "4: this line is not JSON: Input data was truncated",
+        ),
+        (
+            HEADER.encode() + b'{"event":"act","node":"\xff\xfe"}\n',
+            "2: this line is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
+            "invalid start byte",
+        ),
+        (
+            HEADER.encode() + b'{"event":"act","note":' + b"[" * 100_000 + b"\n",
+            "2: this line is not JSON: ",
+        ),
+    ],
+)
+def test_bad_file(content: bytes, told: str, tmp_path: Path) -> None:
+    assert refused(tmp_path / "t.jsonl", content).startswith(told)
+
+
+def test_utf16_is_refused(tmp_path: Path) -> None:
+    told = refused(tmp_path / "t.jsonl", HEADER.encode("utf-16"))
+    assert told.startswith("1: this line is not JSON")
+
+
+def test_gzip_byte_order_mark_and_truncated_gzip(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + (HEADER + START).encode()
+    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(content))
+    trace = read_trace(tmp_path / "t.jsonl.gz")
+    assert [line for line, _ in trace.events] == [2]
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(content)[:-20])
+    with pytest.raises(TraceError, match="cannot be read"):
+        read_trace(tmp_path / "cut.gz")
+
+
+def check(text: str, tmp_path: Path) -> tuple[str, str]:
+    path = tmp_path / "t.jsonl"
+    path.write_text(text)
+    result = conform(read_trace(path), System(load_model("rounds").protocol()))
+    reason = f"{result.refusal.line}: {result.refusal.reason}" if result.refusal else ""
+    return result.verdict, reason
+
+
+def test_an_empty_trace_is_never_valid(tmp_path: Path) -> None:
+    assert check(HEADER, tmp_path) == ("undetermined", "")
+    (tmp_path / "t.jsonl").write_text(HEADER)
+    result = CliRunner().invoke(cli, ["validate", str(tmp_path / "t.jsonl")], standalone_mode=False)
+    assert result.return_value == 3
+    assert "nothing was checked: the trace has no events" in result.output
+
+
+def event(**changes: object) -> str:
+    return json.dumps(json.loads(START) | changes) + "\n"
+
+
+ACCEPT = {
+    "type": "Accept",
+    "sender": "p1",
+    "ballot": {"round": 1, "proposer": "p1"},
+    "value": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (START, ""),
+        (event(sent=None), ""),
+        (event(node="p9"), "2: the model has no node 'p9'; it has p1, p2, a1, a2, a3"),
+        (event(action="stop"), "2: p1 has no action 'stop'; it has start"),
+        (START + START, "3: p1.start does nothing in the model"),
+        (event(state={"round": 7}), "2: round is 7 in the trace and 1 in the model"),
+        (
+            event(sent=[{"to": ["a1"], "message": ACCEPT}]),
+            "2: the trace sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1; the "
+            "model sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1, a2, a3",
+        ),
+        (
+            event(event="deliver", node="a1", message=ACCEPT),
+            "2: nobody sent this Accept, or it is no longer in transit",
+        ),
+        (
+            event(event="deliver", node="p1", message=ACCEPT),
+            "2: p1 has no handler for Accept; it takes ",
+        ),
+        (
+            event(event="crash"),
+            "2: the fault crash is not switched on (--fault crash=1)",
+        ),
+        (event(event="heal"), "2: the network cannot do this here: heal"),
+    ],
+)
+def test_the_first_refused_step(text: str, told: str, tmp_path: Path) -> None:
+    verdict, reason = check(HEADER + text, tmp_path)
+    assert reason == told
+    assert verdict == ("violated" if told else "holds")
