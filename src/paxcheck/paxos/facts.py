@@ -216,6 +216,7 @@ class Campaigned(Fact, frozen=True, kw_only=True, gc=False):
 
     term: Ballot
     self_vote: bool = True
+    slot: int | str | None = None
 
 
 class VoteGranted(Fact, frozen=True, kw_only=True, gc=False):
@@ -234,6 +235,10 @@ class Led(Fact, frozen=True, kw_only=True, gc=False):
     term: Ballot
     members: Config | None = None
     inferred: bool = False
+
+
+class Followed(Fact, frozen=True, kw_only=True, gc=False):
+    """The node is a follower (or no leader any more), in whatever term."""
 
 
 class EntryWritten(Fact, frozen=True, kw_only=True, gc=False):
