@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Literal
 
 from paxcheck.engine import reference
+from paxcheck.engine.compiled import search as compiled
+from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.limits import Limits, Report
 from paxcheck.engine.verdict import Verdict
+from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
 
-EngineName = Literal["auto", "reference"]
-ENGINES: tuple[EngineName, ...] = ("auto", "reference")
+EngineName = Literal["auto", "reference", "compiled"]
+ENGINES: tuple[EngineName, ...] = ("auto", "reference", "compiled")
 
 
 def explore(
@@ -25,9 +28,31 @@ def explore(
     report: Report | None = None,
     stop_at_first: bool = False,
 ) -> Verdict:
-    """Explore a system with the engine asked for; `notes` of the verdict explain the choice."""
+    """Explore a system with the engine asked for; `notes` of the verdict explain the choice.
+
+    `auto` takes the compiled engine where it can run the system, else the reference engine.
+    Raises UsageError when the compiled engine is asked for and cannot.
+    """
+    why = "asked for"
+    if engine != "reference":
+        try:
+            verdict = compiled.explore(
+                system,
+                properties=properties,
+                limits=limits,
+                report=report,
+                stop_at_first=stop_at_first,
+            )
+            why = "the fastest for this system" if engine == "auto" else why
+            return replace(verdict, notes=(f"engine compiled: {why}", *verdict.notes))
+        except Unsupported as problem:
+            if engine == "compiled":
+                raise UsageError(
+                    f"the compiled engine does not support {problem}",
+                    hint="use --engine auto or --engine reference",
+                ) from None
+            why = f"the compiled engine does not support {problem}"
     verdict = reference.explore(
         system, properties=properties, limits=limits, report=report, stop_at_first=stop_at_first
     )
-    note = "it is the only engine" if engine == "auto" else "asked for"
-    return replace(verdict, notes=(f"engine reference: {note}", *verdict.notes))
+    return replace(verdict, notes=(f"engine reference: {why}", *verdict.notes))

@@ -6,7 +6,7 @@ its answer is kept under the values that it read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paxcheck.engine.verdict import Answer, PropertyVerdict
@@ -131,17 +131,19 @@ class Judge:
 
 
 def property_verdicts(
-    judge: Judge,
-    behaviors: dict[str, tuple[Step, ...]],
+    properties: Sequence[Property],
+    found_by_name: Mapping[str, tuple[Any, Broken | None]],
+    behaviors: Mapping[str, tuple[Step, ...]],
     stopped: str | None,
 ) -> tuple[PropertyVerdict, ...]:
     """The verdict on each property after a search that ended for the reason `stopped` (or None).
 
-    `behaviors`: a shortest run to the breach or witness of each property in `judge.found`.
+    `found_by_name`: the first breach of each property (None: a witness), as in `Judge.found`;
+    `behaviors`: a run to each of them.
     """
     verdicts: list[PropertyVerdict] = []
-    for prop in judge.properties:
-        found = judge.found.get(prop.name)
+    for prop in properties:
+        found = found_by_name.get(prop.name)
         answer: Answer
         if prop.kind == "reachable":
             answer = "holds" if found else "violated" if stopped is None else "undetermined"

@@ -74,7 +74,9 @@ class _Search:
             generated_states=self.generated,
             depth=len(self.levels) - 1,
             seconds=self.watch.seconds,
-            properties=property_verdicts(self.judge, behaviors, stopped),
+            properties=property_verdicts(
+                self.judge.properties, self.judge.found, behaviors, stopped
+            ),
             levels=tuple(self.levels),
             terminal_states=self.terminal,
             stopped=stopped,

@@ -76,7 +76,7 @@ def simulate(
         generated_states=generated,
         depth=deepest,
         seconds=watch.seconds,
-        properties=property_verdicts(judge, behaviors, stopped),
+        properties=property_verdicts(judge.properties, judge.found, behaviors, stopped),
         terminal_states=terminal,
         stopped=stopped,
         coverage=counting.coverage(),

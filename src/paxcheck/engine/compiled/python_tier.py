@@ -1,0 +1,201 @@
+"""The search in pure Python over the tables: for small scopes, ready at once.
+
+A state is one integer: the row of node i in bits [24 i, 24 i + 24), and above them what is left of
+each fault's budget. A step adds a constant to it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.judging import Lens
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.limits import Limits, Progress, Watch
+from paxcheck.protocol.world import World
+
+WIDTH: Final = 24
+BUDGET_WIDTH: Final = 8
+
+
+class PythonTier:
+    """A breadth-first search by tables. `parents` maps each state to the one it was found from."""
+
+    def __init__(self, tables: Tables, findings: Findings, limits: Limits, watch: Watch) -> None:
+        self.tables = tables
+        self.findings = findings
+        self.limits = limits
+        self.watch = watch
+        self.nodes = len(tables.system.names)
+        self.shifts = tuple(WIDTH * i for i in range(self.nodes))
+        self.budget_shifts = tuple(
+            WIDTH * self.nodes + BUDGET_WIDTH * f for f in range(len(tables.system.budgets))
+        )
+        numbers = tables.initial()
+        first = 0
+        for shift, number in zip(self.shifts, numbers, strict=True):
+            first |= number << shift
+        for shift, budget in zip(self.budget_shifts, tables.system.budgets.values(), strict=True):
+            first |= budget << shift
+        self.parents: dict[int, int | None] = {first: None}
+        self.levels = [1]
+        self.frontier = [first]
+        self.following: list[int] = []
+        self.generated = 0
+        self.terminal = 0
+        self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
+
+    def run(self, *, most: int | None, stop_at_first: bool) -> tuple[bool, str | None]:
+        """Search; (True, reason or None) when it ended, (False, None) when `most` was passed."""
+        self._judge(self.frontier)
+        while self.frontier:
+            if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                return True, f"the limit of depth {self.limits.depth} was reached"
+            self.following = []
+            for done, state in enumerate(self.frontier, 1):
+                if done & 255 == 0 or self.limits.states is not None or stop_at_first:
+                    reason = self._stop(stop_at_first)
+                    if reason:
+                        return True, self._end_level(reason)
+                self._expand(state)
+            self._judge(self.following)
+            reason = self._stop(stop_at_first)
+            if self.following:
+                self.levels.append(len(self.following))
+            self.frontier = self.following
+            self.following = []
+            if reason:
+                return True, reason
+            if most is not None and len(self.parents) >= most and self.frontier:
+                return False, None
+        return True, None
+
+    def _stop(self, stop_at_first: bool) -> str | None:
+        if stop_at_first and self.findings.violated:
+            return "the search ends at the first violation"
+        return self.watch.over_states(len(self.parents)) or self.watch.look(self._progress)
+
+    def _end_level(self, reason: str) -> str:
+        self._judge(self.following)
+        if self.following:
+            self.levels.append(len(self.following))
+        return reason
+
+    def numbers(self, state: int) -> tuple[int, ...]:
+        """The rows of a state."""
+        mask = (1 << WIDTH) - 1
+        return tuple([(state >> shift) & mask for shift in self.shifts])
+
+    def budgets(self, state: int) -> tuple[int, ...]:
+        """What is left of each fault's budget in a state."""
+        mask = (1 << BUDGET_WIDTH) - 1
+        return tuple([(state >> shift) & mask for shift in self.budget_shifts])
+
+    def world(self, state: int) -> World:
+        """The world that a state stands for."""
+        return self.tables.world(self.numbers(state), self.budgets(state))
+
+    def path(self, state: int) -> list[World]:
+        """The worlds on a shortest way to a state."""
+        worlds = [self.world(state)]
+        while (parent := self.parents[state]) is not None:
+            state = parent
+            worlds.append(self.world(state))
+        return worlds[::-1]
+
+    def _expand(self, state: int) -> None:
+        tables, parents, following = self.tables, self.parents, self.following
+        numbers = self.numbers(state)
+        rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
+        available = 0
+        for row in rows:
+            available |= row.sent
+        deltas: list[int] = []
+        for i, row in enumerate(rows):
+            if available & tables.handled[i] & ~row.known:
+                tables.fill(i, numbers[i], available & tables.handled[i] & ~row.known)
+            live = available & row.reacts
+            found = self._live[i].get((numbers[i], live))
+            if found is None:
+                found = self._deltas(i, numbers[i], live)
+            deltas += found
+            for action in row.asking:
+                after = tables.ask(i, numbers[i], action, available)
+                deltas += [(n - numbers[i]) << self.shifts[i] for n in after]
+        if self.budget_shifts:
+            self._faults(state, numbers, deltas)
+        if tables.alarms:
+            self.findings.alarms(state)
+        for delta in deltas:
+            after_state = state + delta
+            if after_state not in parents:
+                parents[after_state] = state
+                following.append(after_state)
+        self.generated += len(deltas)
+        if not deltas:
+            self._end(state, numbers)
+
+    def _deltas(self, i: int, number: int, live: int) -> list[int]:
+        """What to add to a state for each action of a row and each of the live messages."""
+        row = self.tables.rows[i][number]
+        after = list(self.tables.fill_acts(i, number) if row.acts is None else row.acts)
+        rest = live
+        while rest:
+            low = rest & -rest
+            after += row.nexts[low.bit_length() - 1]
+            rest ^= low
+        shift = self.shifts[i]
+        deltas = [(n - number) << shift for n in after]
+        # Actions that ask are found out while the others are computed: not before now.
+        if not row.asking:
+            self._live[i][number, live] = deltas
+        return deltas
+
+    def _faults(self, state: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
+        tables = self.tables
+        for fault, (shift, left) in enumerate(
+            zip(self.budget_shifts, self.budgets(state), strict=True)
+        ):
+            if not left:
+                continue
+            for i, number in enumerate(numbers):
+                after = tables.rows[i][number].faults.get(fault)
+                if after is None:
+                    after = tables.fill_fault(i, number, fault)
+                spent = 1 << shift
+                deltas += [((n - number) << self.shifts[i]) - spent for n in after]
+
+    def _end(self, state: int, numbers: tuple[int, ...]) -> None:
+        if self.tables.errors and any(
+            True for _ in self.tables.system.successors(self.world(state))
+        ):
+            return
+        self.terminal += 1
+        for lens in list(self.findings.ends):
+            self._ask(lens, state, numbers)
+
+    def _judge(self, states: list[int]) -> None:
+        """Judge newly found states; each property is asked once for all that look the same."""
+        if not self.findings.states:
+            return
+        for state in states:
+            numbers = self.numbers(state)
+            for lens in list(self.findings.states):
+                self._ask(lens, state, numbers)
+
+    def _ask(self, lens: Lens, state: int, numbers: tuple[int, ...]) -> None:
+        if lens.key(numbers) not in lens.answers:
+            broken = lens.judge(numbers, self.world(state))
+            self.findings.hit(lens, broken, state)
+
+    def _progress(self, seconds: float, memory: int) -> Progress:
+        return Progress(
+            distinct=len(self.parents),
+            generated=self.generated,
+            depth=len(self.levels),
+            frontier=len(self.following),
+            seconds=seconds,
+            memory=memory,
+            previous_frontier=len(self.frontier),
+            violated=self.findings.violated,
+        )

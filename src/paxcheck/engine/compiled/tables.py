@@ -1,0 +1,284 @@
+"""Transition tables of a system in a set network: each handler is called once per distinct pair.
+
+A step of a node depends only on its local state and on one message. In a set network the state of
+the whole system is therefore a vector of small numbers, one for each node: a *row* stands for the
+node's local state together with the set of messages that it has sent so far. The messages that can
+be delivered are the union of what the rows have sent; a step of node i changes entry i only. This
+is exact, because a message carries its sender and the network only grows.
+
+Messages are bits of Python integers, so there is no limit on their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from paxcheck.protocol.errors import ModelError
+from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
+from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.network import State
+from paxcheck.protocol.system import Step, System, Trigger
+from paxcheck.protocol.values import ordered
+from paxcheck.protocol.world import World
+
+
+class Unsupported(Exception):
+    """The system needs something that these tables do not have; another engine must run it."""
+
+
+class Regroup(Exception):
+    """One message was sent to different groups of receivers: use a bit for each envelope."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One local state with what its node has sent: a row of the tables.
+
+    `known`: the message bits for which the step was computed (set only after it was);
+    `reacts`: those that change something; `nexts[bit]`: the rows after each branch;
+    `acts`: the rows after each branch of each action, None until computed;
+    `faults[f]`: the rows after each branch of fault f, once it was computed; `asking`: actions
+    that ask what was sent.
+    """
+
+    local: Local
+    sent: int
+    known: int = 0
+    reacts: int = 0
+    nexts: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    acts: tuple[int, ...] | None = None
+    faults: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    asking: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A step that a property must know of: (node, row, trigger, branch) with its outcome."""
+
+    node: int
+    row: int
+    step: Step
+    outcome: Outcome
+
+
+class Tables:
+    """The tables of one system; they grow while a search asks for entries.
+
+    `alarms` collects each newly computed outcome for the judge of steps; a search empties it.
+    Raises Unsupported for a network that is not a set and for partitions.
+    """
+
+    def __init__(self, system: System, *, grouped: bool = True) -> None:
+        if system.network != "set":
+            raise Unsupported(f"the {system.network} network")
+        if "partition" in system.budgets:
+            raise Unsupported("partitions")
+        if any(budget > 255 for budget in system.budgets.values()):
+            raise Unsupported("a fault's budget above 255")
+        self.system = system
+        self.grouped = grouped
+        self.bits: dict[Any, int] = {}
+        self.contents: list[tuple[Message, tuple[str, ...]]] = []
+        self.handled = [0] * len(system.names)
+        self.class_masks: dict[type[Message], int] = {}
+        self.rows: list[list[Row]] = [[Row((), 0)] for _ in system.names]  # ids start at 1
+        self._ids: list[dict[tuple[Local, int], int]] = [{} for _ in system.names]
+        self._asked: dict[tuple[int, int, Act, tuple[int, ...]], tuple[int, ...]] = {}
+        self._reads: dict[tuple[int, Act], tuple[type[Message], ...]] = {}
+        self.alarms: list[Alarm] = []
+        self.errors = False
+        self.calls = 0
+        self._pairs: dict[tuple[int, Local, Trigger], tuple[Outcome, ...]] = {}
+        self._told: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
+        self.asks = False
+
+    # Interning ------------------------------------------------------------------------------
+
+    def initial(self) -> tuple[int, ...]:
+        """The rows of the initial state."""
+        world = self.system.initial()
+        sent = [0] * len(self.system.names)
+        for envelope in self.system.net.copies(world.network):
+            sent[self.system.index[envelope.sender]] |= self._mask(
+                self._sends(world.network, envelope)
+            )
+        return tuple([self.row(i, world.locals[i], sent[i]) for i in range(len(sent))])
+
+    def _sends(self, network: State, envelope: Envelope) -> tuple[Envelope, ...]:
+        """All envelopes of one message in a network."""
+        return tuple(
+            [e for e in sorted(network, key=lambda e: e.key) if e.message == envelope.message]
+        )
+
+    def row(self, i: int, local: Local, sent: int) -> int:
+        """The number of a row of node `i`; numbers never change."""
+        number = self._ids[i].get((local, sent))
+        if number is None:
+            number = self._ids[i][local, sent] = len(self.rows[i])
+            self.rows[i].append(Row(local, sent))
+        return number
+
+    def _mask(self, sends: tuple[Envelope, ...]) -> int:
+        """The bits of what one outcome sends."""
+        mask = 0
+        if not self.grouped:
+            for envelope in sends:
+                mask |= 1 << self._bit(envelope, envelope.message, (envelope.to,))
+            return mask
+        groups: dict[Message, list[str]] = {}
+        for envelope in sends:
+            groups.setdefault(envelope.message, []).append(envelope.to)
+        for message, receivers in groups.items():
+            mask |= 1 << self._bit(message, message, tuple(sorted(set(receivers))))
+        return mask
+
+    def _bit(self, key: Any, message: Message, receivers: tuple[str, ...]) -> int:
+        bit = self.bits.get(key)
+        if bit is None:
+            bit = self.bits[key] = len(self.contents)
+            self.contents.append((message, receivers))
+            for name in receivers:
+                if name:
+                    self.handled[self.system.index[name]] |= 1 << bit
+            kind = type(message)
+            self.class_masks[kind] = self.class_masks.get(kind, 0) | 1 << bit
+        elif self.contents[bit][1] != receivers:
+            raise Regroup
+        return bit
+
+    # Filling --------------------------------------------------------------------------------
+
+    def fill(self, i: int, number: int, bits: int) -> None:
+        """Compute what the row does on each of these message bits."""
+        row = self.rows[i][number]
+        name = self.system.names[i]
+        while bits:
+            low = bits & -bits
+            bit = low.bit_length() - 1
+            bits ^= low
+            trigger = Envelope(name, self.contents[bit][0])
+            after = self._after(i, number, trigger, self._outcomes(i, row.local, trigger))
+            if after:
+                row.nexts[bit] = after
+                row.reacts |= low
+            row.known |= low
+
+    def fill_acts(self, i: int, number: int) -> tuple[int, ...]:
+        """Compute what the row does by its actions, except those that ask what was sent."""
+        row = self.rows[i][number]
+        acts: list[int] = []
+        asking: list[Act] = []
+        for trigger in self.system.triggers(i):
+            if isinstance(trigger, NodeFault) or self.system.shapes[i].stopped(row.local):
+                continue
+            try:
+                outcomes = self._outcomes(i, row.local, trigger)
+            except _Asks:
+                asking.append(trigger)
+                self.asks = True
+                continue
+            acts += self._after(i, number, trigger, outcomes)
+        row.asking = tuple(asking)
+        row.acts = tuple(acts)
+        return row.acts
+
+    def fill_fault(self, i: int, number: int, fault: int) -> tuple[int, ...]:
+        """Compute what a fault does to the row; only for a fault whose budget is not spent."""
+        row = self.rows[i][number]
+        trigger = NodeFault(self.system.names[i], self.system.fault_names[fault])
+        outcomes = self._outcomes(i, row.local, trigger)
+        row.faults[fault] = self._after(i, number, trigger, outcomes)
+        return row.faults[fault]
+
+    def ask(self, i: int, number: int, action: Act, available: int) -> tuple[int, ...]:
+        """The rows after an action that asks which messages were sent."""
+        known = self._reads.get((i, action), ())
+        key = (i, number, action, tuple([available & self.class_masks.get(c, 0) for c in known]))
+        after = self._asked.get(key)
+        if after is None:
+            local = self.rows[i][number].local
+            reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
+            self.calls += 1
+            new = sorted(reaction.reads - set(known), key=lambda c: c.__name__)
+            if new:
+                # It asked for more than before: what was kept under shorter keys may be wrong.
+                self._reads[i, action] = (*known, *new)
+                self._asked = {k: v for k, v in self._asked.items() if (k[0], k[2]) != (i, action)}
+                return self.ask(i, number, action, available)
+            after = self._after(i, number, action, reaction.outcomes)
+            self._told.append(((i, local, action), reaction.outcomes))
+            self._asked[key] = after
+        return after
+
+    def _outcomes(self, i: int, local: Local, trigger: Trigger) -> tuple[Outcome, ...]:
+        pair = (i, local, trigger)
+        known = self._pairs.get(pair)
+        if known is None:
+            reaction = self.system.react(i, local, trigger, _refuse_to_tell)
+            self.calls += 1
+            known = self._pairs[pair] = reaction.outcomes
+        return known
+
+    def _after(
+        self, i: int, number: int, trigger: Trigger, outcomes: tuple[Outcome, ...]
+    ) -> tuple[int, ...]:
+        """The rows after the outcomes that are steps; what the judge must see becomes an alarm."""
+        sent = self.rows[i][number].sent
+        after: list[int] = []
+        for branch, outcome in enumerate(outcomes):
+            if outcome.error is not None:
+                self.errors = True
+            else:
+                following = self.row(i, outcome.local, sent | self._mask(outcome.sent))
+                if following == number:
+                    continue
+                after.append(following)
+            self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
+        return tuple(after)
+
+    def _messages(self, kind: type[Message], available: int) -> tuple[Message, ...]:
+        mask = available & self.class_masks.get(kind, 0)
+        found: list[Message] = []
+        while mask:
+            low = mask & -mask
+            found.append(self.contents[low.bit_length() - 1][0])
+            mask ^= low
+        return tuple(ordered(found))
+
+    def pairs(self) -> Iterable[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
+        """Every (node, local state, trigger) that was computed, with its outcomes."""
+        return [*self._pairs.items(), *self._told]
+
+    # Back to worlds -------------------------------------------------------------------------
+
+    def available(self, numbers: tuple[int, ...]) -> int:
+        """The bits of all messages sent in a state."""
+        mask = 0
+        for rows, number in zip(self.rows, numbers, strict=True):
+            mask |= rows[number].sent
+        return mask
+
+    def world(self, numbers: tuple[int, ...], budgets: tuple[int, ...]) -> World:
+        """The world that a vector of rows stands for."""
+        envelopes: list[Envelope] = []
+        mask = self.available(numbers)
+        while mask:
+            low = mask & -mask
+            message, receivers = self.contents[low.bit_length() - 1]
+            envelopes += [Envelope(to, message) for to in receivers]
+            mask ^= low
+        locals_ = tuple([rows[n].local for rows, n in zip(self.rows, numbers, strict=True)])
+        return World(locals_, frozenset(envelopes), budgets)
+
+
+class _Asks(BaseException):
+    """Raised when an action asks what was sent while its answer may not depend on it."""
+
+
+def _refuse_to_tell(kind: type[Message]) -> tuple[Message, ...]:
+    raise _Asks
+
+
+__all__ = ["Alarm", "ModelError", "Regroup", "Row", "Tables", "Unsupported"]

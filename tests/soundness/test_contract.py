@@ -1,0 +1,64 @@
+"""The contract of every engine: it finds exactly what the reference engine finds.
+
+Same verdicts, counts, depth, levels, terminal states and shortest lengths, on every bundled scope
+and on random protocols; and each of its counterexamples is a run of the plain semantics.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from random_protocols import Spec, build, specs
+
+from paxcheck.engine import reference
+from paxcheck.engine.compiled import search as compiled
+from paxcheck.engine.compiled.tables import Unsupported
+from paxcheck.engine.verdict import Verdict
+from paxcheck.loading import bundled_models, load_model
+from paxcheck.protocol import Protocol, System
+from paxcheck.trace.replay import replay, shows
+
+SCOPES = [(m, s) for m in bundled_models() for s in load_model(m).scopes]
+EXAMPLES = int(os.environ.get("PAXCHECK_EXAMPLES", "400"))
+PROFILE = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="PAXCHECK_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def same(protocol: Protocol) -> Verdict | None:
+    """Compare the engines; None where the compiled engine says that it cannot run the system."""
+    try:
+        fast = compiled.explore(System(protocol))
+    except Unsupported:
+        return None
+    plain = reference.explore(System(protocol))
+    assert fast.distinct_states == plain.distinct_states
+    assert fast.generated_states == plain.generated_states
+    assert fast.levels == plain.levels
+    assert fast.terminal_states == plain.terminal_states
+    checks = {p.name: p for p in protocol.properties()}
+    for mine, law in zip(fast.properties, plain.properties, strict=True):
+        assert (mine.name, mine.verdict, mine.steps) == (law.name, law.verdict, law.steps)
+        if mine.behavior is not None:
+            breach = shows(replay(protocol, mine.behavior), checks[mine.name])
+            assert (breach is None) == (mine.kind == "reachable")
+    assert fast.coverage is not None
+    assert plain.coverage is not None
+    assert set(fast.coverage.vacuous()) == set(plain.coverage.vacuous())
+    return fast
+
+
+@pytest.mark.parametrize(("model", "scope"), SCOPES)
+def test_every_bundled_scope(model: str, scope: str) -> None:
+    protocol = load_model(model).protocol.from_scope(load_model(model).scopes[scope])
+    verdict = same(protocol)
+    assert (verdict is None) == (protocol.network != "set")
+
+
+@PROFILE
+@given(specs())
+def test_random_protocols(spec: Spec) -> None:
+    same(build(spec))
