@@ -230,11 +230,13 @@ class Led(Fact, frozen=True, kw_only=True, gc=False):
     """The node became leader of the term. `members`: the configuration that it counted in.
 
     `inferred`: True where the log only shows that it acts as leader (so the moment is late).
+    `last_index`: of its log, where the line says so.
     """
 
     term: Ballot
     members: Config | None = None
     inferred: bool = False
+    last_index: int | None = None
 
 
 class Followed(Fact, frozen=True, kw_only=True, gc=False):
@@ -262,6 +264,17 @@ class LogTruncated(Fact, frozen=True, kw_only=True, gc=False):
 class SnapshotInstalled(Fact, frozen=True, kw_only=True, gc=False):
     """The node replaced its log up to this index by a snapshot."""
 
+    index: int
+    term: int | None = None
+
+
+class Acked(Fact, frozen=True, kw_only=True, gc=False):
+    """The node answered an append with yes: it holds the log of `to` up to this index.
+
+    Optional. It lets a lost receive line be told from an acknowledgement that never was.
+    """
+
+    to: str
     index: int
     term: int | None = None
 
@@ -336,7 +349,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     are in the log. `duplicates`: whether one message may be received twice. `membership`: whether
     it may change. `starts_late`: whether the log may begin after the nodes did. `order`: which
     order may be trusted: each node's own, that of the file (the true global one), or the time
-    stamps. `dense_seq`: each node's sequence numbers go up by one, so a gap means lost lines.
+    stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or
+    its writes to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one, so a gap means lost lines.
     `clock_error`: how far two clocks may differ, in seconds, for leases; None: no trust at all.
     `unit`: what `line` counts. `cannot`: property name -> why this source cannot decide it.
     """
@@ -351,6 +365,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     membership: bool = False
     starts_late: bool = True
     order: Literal["node", "file", "time"] = "node"
+    entries: Literal["memory", "disk"] = "memory"
     dense_seq: bool = False
     clock_error: float | None = None
     unit: Literal["line", "state"] = "line"

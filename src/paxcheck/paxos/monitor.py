@@ -1,0 +1,137 @@
+"""Monitors: properties that are judged fact by fact, while a log is read.
+
+A monitor keeps an index of the few facts that a later one could contradict. What counts as a
+contradiction is said by the property functions (`paxcheck.paxos.properties`,
+`paxcheck.raft.properties`), the same that judge the worlds of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from paxcheck.paxos.facts import Config, Declaration, Fact
+
+
+class Breach(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact that breaks a property, and the earlier facts that it contradicts.
+
+    `evidence`: the facts, oldest first; the last is the one that broke the property. `before` and
+    `after`: what the node held, in words. `uncertain`: not empty where the log itself shows that
+    lines are missing which could make it right: then it is no violation, and this says why.
+    """
+
+    name: str
+    reason: str
+    evidence: tuple[Fact, ...]
+    before: str = ""
+    after: str = ""
+    uncertain: str = ""
+
+    @property
+    def fact(self) -> Fact:
+        """The fact that broke the property."""
+        return self.evidence[-1]
+
+
+Handler = Callable[[Any], Breach | None]
+
+
+class NodeView:
+    """What the log has told about one node so far."""
+
+    __slots__ = ("boots", "config", "crashed", "gap", "inc", "last_seq", "last_time", "whole")
+
+    def __init__(self) -> None:
+        self.inc = 0
+        self.boots = 0
+        self.config: Config | None = None
+        self.crashed = False
+        self.whole = False  # its log begins with its first start
+        self.gap: Fact | None = None  # the first fact after lost lines, in this incarnation
+        self.last_seq: int | None = None
+        self.last_time: float | None = None
+
+
+class Observed:
+    """The world that the log tells of: what several monitors need to know of the nodes."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.declaration = declaration
+        self.nodes: dict[str, NodeView] = {}
+        self.config: Config | None = None
+
+    def node(self, name: str) -> NodeView:
+        """The view of a node, made when it is first asked for."""
+        view = self.nodes.get(name)
+        if view is None:
+            view = self.nodes[name] = NodeView()
+        return view
+
+    def members(self, node: str, said: Config | None = None) -> Config | None:
+        """The configuration in which a node counts quorums: said by the event, its own, all's."""
+        if said is not None:
+            return said
+        view = self.nodes.get(node)
+        return (view.config if view else None) or self.config
+
+    def lost_lines(self, node: str) -> str:
+        """Why the node's log is known to have holes in this incarnation, or nothing."""
+        gap = self.node(node).gap
+        if gap is None:
+            return ""
+        return f"lines of {node} are missing before line {gap.line} (its sequence numbers jump)"
+
+
+class Monitor:
+    """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
+
+    `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
+    `needs`: the evidence without which nothing can be judged, in words. `unsure` collects what
+    the log could not decide.
+    """
+
+    name: ClassVar[str] = ""
+    needs: ClassVar[str] = ""
+
+    def __init__(self, world: Observed) -> None:
+        self.world = world
+        self.checks = 0
+        self.quorums = 0
+        self.unsure: dict[str, int] = {}
+
+    def handlers(self) -> dict[str, Handler]:
+        """Fact class name -> the method that takes such facts."""
+        return {name[3:]: getattr(self, name) for name in dir(type(self)) if name.startswith("on_")}
+
+    def see(self, fact: Fact) -> Breach | None:
+        """Take one fact; a Breach when it breaks the property."""
+        handler: Handler | None = getattr(self, "on_" + type(fact).__name__, None)
+        return handler(fact) if handler else None
+
+    def end(self) -> Iterable[Breach]:
+        """Breaches that could only be judged when the whole log was read."""
+        return ()
+
+    def doubt(self, why: str) -> None:
+        """Count a case that the log cannot decide."""
+        self.unsure[why] = self.unsure.get(why, 0) + 1
+
+    def breach(self, reason: str, *evidence: Fact, before: str = "", after: str = "") -> Breach:
+        """A Breach of this monitor's property."""
+        return Breach(name=self.name, reason=reason, evidence=evidence, before=before, after=after)
+
+
+def ballot_text(ballot: Any) -> str:
+    """A ballot as people write it: 3.p1 for (3, "p1")."""
+    if isinstance(ballot, tuple):
+        parts = cast(tuple[Any, ...], ballot)
+        return ".".join([str(part) for part in parts])
+    return str(ballot)
+
+
+def where(slot: int | str | None) -> str:
+    """' in slot 3', or nothing for a protocol without slots."""
+    return "" if slot is None else f" in slot {slot}"

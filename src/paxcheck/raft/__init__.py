@@ -1,0 +1,1 @@
+"""Raft: its shared properties, for models and for logs."""

@@ -1,0 +1,416 @@
+"""Monitors of Raft's elections and commits: terms, votes, leaders, quorums.
+
+Votes, terms and leaders of a term need no order between nodes. That a quorum answered *before* a
+node became leader, or committed, needs the node's own order only.
+"""
+
+# ruff: noqa: D102 (a handler on_<Fact> is described by its class)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paxcheck.paxos.facts import (
+    Acked,
+    AnswerHeard,
+    Booted,
+    Campaigned,
+    CommitAdvanced,
+    Config,
+    Crashed,
+    Fact,
+    Followed,
+    Led,
+    TermHeld,
+    VoteGranted,
+    VoteHeld,
+)
+from paxcheck.paxos.monitor import Breach, Monitor, Observed
+from paxcheck.raft import properties
+from paxcheck.raft.properties import Leader, TermVote
+
+
+class OneVotePerTerm(Monitor):
+    """No server votes for two candidates in one term."""
+
+    name = "one-vote-per-term"
+    needs = "votes granted, or the vote in a node's state"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.first: dict[tuple[str, int], tuple[str, Fact]] = {}
+
+    def _vote(self, fact: Fact, term: int, candidate: str) -> Breach | None:
+        self.checks += 1
+        first, old = self.first.setdefault((fact.node, term), (candidate, fact))
+        if first == candidate:
+            return None
+        # From here on the new vote counts: one change of mind is one violation.
+        self.first[fact.node, term] = (candidate, fact)
+        broken = properties.one_vote_per_term(
+            [TermVote(fact.node, term, first), TermVote(fact.node, term, candidate)]
+        )
+        return broken and self.breach(
+            broken.reason,
+            old,
+            fact,
+            before=f"term {term}, vote {first}",
+            after=f"term {term}, vote {candidate}",
+        )
+
+    def on_VoteGranted(self, fact: VoteGranted) -> Breach | None:
+        return self._vote(fact, fact.term, fact.candidate)
+
+    def on_VoteHeld(self, fact: VoteHeld) -> Breach | None:
+        if fact.candidate is None:
+            return None
+        return self._vote(fact, fact.term, fact.candidate)
+
+    def on_Campaigned(self, fact: Campaigned) -> Breach | None:
+        return self._vote(fact, fact.term, fact.node) if fact.self_vote else None
+
+
+class DurableVote(Monitor):
+    """A vote of the present term is not forgotten."""
+
+    name = "durable-vote"
+    needs = "the vote in a node's state"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.held: dict[str, VoteHeld] = {}
+
+    def on_VoteHeld(self, fact: VoteHeld) -> Breach | None:
+        old = self.held.get(fact.node)
+        self.held[fact.node] = fact
+        if old is None or old.term != fact.term or old.candidate is None:
+            return None
+        self.checks += 1
+        if fact.candidate is not None:
+            return None
+        return self.breach(
+            f"{fact.node} had voted for {old.candidate} in term {fact.term}, "
+            "and its state no longer shows it",
+            old,
+            fact,
+            before=f"term {old.term}, vote {old.candidate}",
+            after=f"term {fact.term}, no vote",
+        )
+
+
+class TermNeverGoesBack(Monitor):
+    """A server's term only grows."""
+
+    name = "term-never-goes-back"
+    needs = "the term in a node's state"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.last: dict[str, TermHeld] = {}
+
+    def on_TermHeld(self, fact: TermHeld) -> Breach | None:
+        old = self.last.get(fact.node)
+        self.last[fact.node] = fact
+        if old is None:
+            return None
+        self.checks += 1
+        if fact.term >= old.term:
+            return None
+        broken = properties.term_never_goes_back(fact.node, old.term, fact.term)
+        return broken and self.breach(
+            broken.reason, old, fact, before=f"term {old.term}", after=f"term {fact.term}"
+        )
+
+
+class ElectionSafety(Monitor):
+    """At most one leader in a term."""
+
+    name = "election-safety"
+    needs = "nodes that become leader of a term"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.first: dict[int, Led] = {}
+
+    def on_Led(self, fact: Led) -> Breach | None:
+        first = self.first.setdefault(fact.term, fact)
+        self.checks += 1
+        if first.node == fact.node:
+            return None
+        self.first[fact.term] = fact
+        broken = properties.election_safety(
+            [Leader(first.node, fact.term), Leader(fact.node, fact.term)]
+        )
+        return broken and self.breach(
+            broken.reason,
+            first,
+            fact,
+            before=f"leader of term {fact.term}: {first.node}",
+            after=f"leader of term {fact.term}: {fact.node}",
+        )
+
+
+class _Open:
+    """A quorum that was not seen, until the rest of the log has been read."""
+
+    __slots__ = ("breach", "config", "fact", "seen", "term")
+
+    def __init__(
+        self, breach: Breach, fact: Fact, term: int, seen: frozenset[str], config: Config
+    ) -> None:
+        self.breach = breach
+        self.fact = fact
+        self.term = term
+        self.seen = seen
+        self.config = config
+
+
+class ElectionNeedsQuorum(Monitor):
+    """A leader has heard the votes of a quorum before it leads."""
+
+    name = "election-needs-quorum"
+    needs = "campaigns, the votes that a candidate receives, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.campaign: dict[str, Campaigned] = {}
+        self.votes: dict[str, dict[str, Fact]] = {}
+        self.granted: dict[tuple[str, int], set[str]] = {}
+        self.heard: dict[tuple[str, int], set[str]] = {}
+        self.open: list[_Open] = []
+        self.hears: set[str] = set()
+
+    def on_Booted(self, fact: Booted) -> None:
+        self.campaign.pop(fact.node, None)
+
+    def on_Campaigned(self, fact: Campaigned) -> None:
+        self.campaign[fact.node] = fact
+        self.votes[fact.node] = {fact.node: fact} if fact.self_vote else {}
+
+    def on_VoteGranted(self, fact: VoteGranted) -> None:
+        self.granted.setdefault((fact.candidate, fact.term), set()).add(fact.node)
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.kind != "vote":
+            return
+        if fact.sender != fact.node:
+            self.hears.add(fact.node)
+        campaign = self.campaign.get(fact.node)
+        term: int = campaign.term if fact.ballot is None and campaign else fact.ballot
+        if fact.granted:
+            self.heard.setdefault((fact.node, term), set()).add(fact.sender)
+            if campaign is not None and campaign.term == term:
+                self.votes[fact.node].setdefault(fact.sender, fact)
+
+    def on_Led(self, fact: Led) -> None:
+        campaign = self.campaign.get(fact.node)
+        if campaign is None or campaign.term != fact.term:
+            self.doubt("the log does not show the campaign of a leader")
+            return
+        members = self.world.members(fact.node, fact.members)
+        if members is None:
+            self.doubt("the members are not known")
+            return
+        why = self.world.lost_lines(fact.node)
+        if why:
+            self.doubt(why)
+            return
+        votes = self.votes[fact.node]
+        self.checks += 1
+        self.quorums += 1
+        broken = properties.election_needs_quorum(
+            Leader(fact.node, fact.term), frozenset(votes), members.is_quorum
+        )
+        if broken:
+            self.quorums -= 1
+            found = self.breach(
+                f"{broken.reason} of {members}",
+                campaign,
+                *[v for v in votes.values() if v is not campaign],
+                fact,
+                before=f"candidate of term {fact.term}, votes of {_names(votes)}",
+                after=f"leader of term {fact.term}",
+            )
+            self.open.append(_Open(found, fact, fact.term, frozenset(votes), members))
+
+    def end(self) -> Iterable[Breach]:
+        """A vote that was granted, and whose receipt is nowhere in the log, may have arrived."""
+        for case in self.open:
+            key = (case.fact.node, case.term)
+            lost = self.granted.get(key, set()) - self.heard.get(key, set())
+            if lost and case.config.is_quorum(case.seen | lost):
+                self.checks -= 1
+                self.doubt(f"the receipt of a vote of {_names(lost)} is not in the log")
+            elif case.fact.node not in self.hears and len(case.config.everyone()) > 1:
+                self.checks -= 1
+                self.doubt(f"the log never shows that {case.fact.node} receives a vote")
+            else:
+                yield case.breach
+        self.open.clear()
+
+
+class CommitNeedsQuorum(Monitor):
+    """A leader commits what a quorum has acknowledged."""
+
+    name = "commit-needs-quorum"
+    needs = "a leader's commits, the acknowledgements that it receives, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.leads: dict[str, Led] = {}
+        self.match: dict[str, dict[str, tuple[int, Fact]]] = {}
+        self.acked: dict[tuple[str, str], int] = {}
+        self.committed: dict[str, int] = {}
+        self.hears: set[str] = set()
+        self.open: list[tuple[_Open, int]] = []
+
+    def _stop(self, fact: Fact) -> None:
+        self.leads.pop(fact.node, None)
+        self.match.pop(fact.node, None)
+
+    def on_Booted(self, fact: Booted) -> None:
+        self._stop(fact)
+        self.committed.pop(fact.node, None)
+
+    def on_Crashed(self, fact: Crashed) -> None:
+        self._stop(fact)
+
+    def on_Followed(self, fact: Followed) -> None:
+        self._stop(fact)
+
+    def on_Campaigned(self, fact: Campaigned) -> None:
+        self._stop(fact)
+
+    def on_Led(self, fact: Led) -> None:
+        self.leads[fact.node] = fact
+        self.match[fact.node] = {}
+
+    def on_Acked(self, fact: Acked) -> None:
+        key = (fact.to, fact.node)
+        self.acked[key] = max(self.acked.get(key, 0), fact.index)
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.kind != "append":
+            return
+        if fact.sender != fact.node:
+            self.hears.add(fact.node)
+        led = self.leads.get(fact.node)
+        if led is None or not fact.granted or fact.index is None:
+            return
+        if fact.ballot is not None and fact.ballot != led.term:
+            return
+        match = self.match[fact.node]
+        if fact.index > match.get(fact.sender, (-1, None))[0]:
+            match[fact.sender] = (fact.index, fact)
+
+    def on_CommitAdvanced(self, fact: CommitAdvanced) -> None:
+        known = self.committed.get(fact.node, -1)
+        self.committed[fact.node] = fact.index
+        if not fact.leader or fact.index <= known:
+            return
+        led = self.leads.get(fact.node)
+        if led is None or (fact.term is not None and fact.term != led.term):
+            self.doubt("the log does not show the election of a leader that commits")
+            return
+        if led.inferred:
+            self.doubt("the moment at which the leader was elected is only inferred")
+            return
+        members = self.world.members(fact.node, fact.members)
+        if members is None:
+            self.doubt("the members are not known")
+            return
+        why = self.world.lost_lines(fact.node)
+        if why:
+            self.doubt(why)
+            return
+        match = self.match[fact.node]
+        holders = {name for name, (index, _) in match.items() if index >= fact.index}
+        if fact.own_index is None or fact.own_index >= fact.index:
+            holders.add(fact.node)  # the leader's own log counts, whether or not it says so
+        self.checks += 1
+        self.quorums += 1
+        broken = properties.commit_needs_quorum(
+            Leader(fact.node, led.term), fact.index, holders, members.is_quorum
+        )
+        if broken:
+            self.quorums -= 1
+            answers = [match[name][1] for name in sorted(match)]
+            found = self.breach(
+                f"{broken.reason} of {members}",
+                led,
+                *answers,
+                fact,
+                before="matched: " + (_matched(match) or "nothing"),
+                after=f"commit index {fact.index}",
+            )
+            case = _Open(found, fact, led.term, frozenset(holders), members)
+            self.open.append((case, fact.index))
+
+    def end(self) -> Iterable[Breach]:
+        """An acknowledgement that was sent, and never seen to arrive, may have arrived."""
+        for case, index in self.open:
+            leader = case.fact.node
+            lost = {
+                sender
+                for (to, sender), acked in self.acked.items()
+                if to == leader and acked >= index and sender not in case.seen
+            } - self._heard_later(leader, index)
+            if lost and case.config.is_quorum(case.seen | lost):
+                self.checks -= 1
+                self.doubt(f"the receipt of an answer of {_names(lost)} is not in the log")
+            elif leader not in self.hears:
+                self.checks -= 1
+                self.doubt(f"the log never shows that {leader} receives an acknowledgement")
+            else:
+                yield case.breach
+        self.open.clear()
+
+    def _heard_later(self, leader: str, index: int) -> set[str]:
+        match = self.match.get(leader, {})
+        return {name for name, (got, _) in match.items() if got >= index}
+
+
+class CommitNeverGoesBack(Monitor):
+    """A running server's commit index only grows."""
+
+    name = "commit-never-goes-back"
+    needs = "commit indices"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.last: dict[str, CommitAdvanced] = {}
+
+    def on_Booted(self, fact: Booted) -> None:
+        self.last.pop(fact.node, None)  # it is volatile: a restart may begin at 0
+
+    def on_CommitAdvanced(self, fact: CommitAdvanced) -> Breach | None:
+        old = self.last.get(fact.node)
+        self.last[fact.node] = fact
+        if old is None:
+            return None
+        self.checks += 1
+        if fact.index >= old.index:
+            return None
+        broken = properties.commit_never_goes_back(fact.node, old.index, fact.index)
+        return broken and self.breach(
+            broken.reason, old, fact, before=f"commit {old.index}", after=f"commit {fact.index}"
+        )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nobody"
+
+
+def _matched(match: dict[str, tuple[int, Fact]]) -> str:
+    return ", ".join(f"{name} up to {index}" for name, (index, _) in sorted(match.items()))
+
+
+ELECTIONS: tuple[type[Monitor], ...] = (
+    ElectionSafety,
+    ElectionNeedsQuorum,
+    OneVotePerTerm,
+    TermNeverGoesBack,
+    DurableVote,
+    CommitNeedsQuorum,
+    CommitNeverGoesBack,
+)
