@@ -92,6 +92,13 @@ class Crashed(Fact, frozen=True, kw_only=True, gc=False):
     """The node stopped, by itself or by force."""
 
 
+class LinesLost(Fact, frozen=True, kw_only=True, gc=False):
+    """Lines of this node are missing before this one (its sequence numbers jump, say).
+
+    From here to its next start, a quorum that is not seen proves nothing.
+    """
+
+
 class Members(Fact, frozen=True, kw_only=True, gc=False):
     """From here on the node counts quorums in this configuration; node "" speaks for all."""
 
@@ -349,8 +356,9 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     are in the log. `duplicates`: whether one message may be received twice. `membership`: whether
     it may change. `starts_late`: whether the log may begin after the nodes did. `order`: which
     order may be trusted: each node's own, that of the file (the true global one), or the time
-    stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or
-    its writes to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one, so a gap means lost lines.
+    stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or its writes to
+    disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one; the adapter says
+    LinesLost where they jump.
     `clock_error`: how far two clocks may differ, in seconds, for leases; None: no trust at all.
     `unit`: what `line` counts. `cannot`: property name -> why this source cannot decide it.
     """

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import msgspec
 
-from paxcheck.paxos.facts import Config, Declaration, Fact
+from paxcheck.paxos.facts import Booted, Config, Declaration, Fact, LinesLost, Members
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,16 +42,14 @@ Handler = Callable[[Any], Breach | None]
 class NodeView:
     """What the log has told about one node so far."""
 
-    __slots__ = ("boots", "config", "crashed", "gap", "inc", "last_seq", "last_time", "whole")
+    __slots__ = ("config", "gap", "inc", "last_time", "starts", "whole")
 
     def __init__(self) -> None:
         self.inc = 0
-        self.boots = 0
+        self.starts = 0
         self.config: Config | None = None
-        self.crashed = False
-        self.whole = False  # its log begins with its first start
-        self.gap: Fact | None = None  # the first fact after lost lines, in this incarnation
-        self.last_seq: int | None = None
+        self.whole = False  # its log begins with its first start, and no lines are known lost
+        self.gap: Fact | None = None  # where lines were lost, in this incarnation
         self.last_time: float | None = None
 
 
@@ -77,12 +75,31 @@ class Observed:
         view = self.nodes.get(node)
         return (view.config if view else None) or self.config
 
+    def take(self, fact: Fact) -> NodeView:
+        """Take what a fact says of the nodes themselves, before the monitors judge it."""
+        view = self.nodes.get(fact.node)
+        new = view is None
+        view = view or self.node(fact.node)
+        if isinstance(fact, Booted):
+            view.starts += 1
+            view.inc = fact.inc or view.inc + 1
+            view.gap = None
+            view.whole = (new and fact.first is True) or (view.whole and not new)
+        elif isinstance(fact, Members):
+            if fact.node:
+                view.config = fact.members
+            else:
+                self.config = fact.members
+        elif isinstance(fact, LinesLost):
+            view.gap, view.whole = fact, False
+        return view
+
     def lost_lines(self, node: str) -> str:
         """Why the node's log is known to have holes in this incarnation, or nothing."""
         gap = self.node(node).gap
         if gap is None:
             return ""
-        return f"lines of {node} are missing before line {gap.line} (its sequence numbers jump)"
+        return f"lines of {node} are missing before {gap.file}:{gap.line}"
 
 
 class Monitor:

@@ -8,7 +8,7 @@ of a model's world or of a log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from paxcheck.paxos.history import Promised, Proposed, Voted, chosen
 from paxcheck.paxos.vocabulary import Ballot, Vote
@@ -181,3 +181,82 @@ def learned_was_chosen(
         if value is not None and value not in values:
             return Broken(f"{learner} learned {value}, which was not chosen", (learner, value))
     return None
+
+
+def learners_agree(learned: Iterable[tuple[str, str | None]]) -> Broken | None:
+    """No two learners learn different values (PMS, section 2: only a single value is chosen).
+
+    `learned`: each learner with the value that it learned, or None.
+    """
+    first: tuple[str, str] | None = None
+    for learner, value in learned:
+        if value is None:
+            continue
+        first = first or (learner, value)
+        if value != first[1]:
+            return Broken(
+                f"{first[0]} learned {first[1]}, and {learner} learned {value}",
+                (first, (learner, value)),
+            )
+    return None
+
+
+def honest_promise(acceptor: str, voted: Vote | None, reported: Vote | None) -> Broken | None:
+    """A promise reports the acceptor's latest vote (PMS, section 2.2, phase 1b).
+
+    `voted`: its latest vote as it answers; `reported`: the vote that the promise carries.
+    """
+    if voted is None or voted == reported:
+        return None
+    if reported is not None and reported.ballot > voted.ballot:
+        return None
+    return Broken(
+        f"{acceptor} had voted {voted}, and its promise reports {reported or 'no vote'}",
+        (voted, reported),
+    )
+
+
+def safe_value(
+    ballot: Ballot,
+    value: str,
+    promises: Iterable[Promised],
+    is_quorum: Callable[[frozenset[str]], bool],
+) -> Broken | None:
+    """A proposed value is that of the latest vote which a quorum of promises reports, or free.
+
+    PMS, section 2.2, phase 2a (it is how a proposer keeps P2c). `promises`: all that the proposer
+    had received; any quorum among them may be the one that it used.
+    """
+    answers = sorted(promises, key=lambda p: (p.vote is not None, p.vote and p.vote.ballot))
+    if not is_quorum(frozenset([p.acceptor for p in answers])):
+        return None  # then no quorum answered: another property says so
+    used: list[str] = []
+    for promise in answers:
+        used.append(promise.acceptor)
+        fits = promise.vote is None or promise.vote.value == value
+        if fits and is_quorum(frozenset(used)):
+            return None
+    told = "; ".join(f"{p.acceptor} reported {p.vote}" for p in answers if p.vote)
+    return Broken(f"ballot {ballot} proposes {value}, but {told}", tuple(answers))
+
+
+def proposal_needs_quorum(
+    ballot: Ballot, promised: Iterable[str], is_quorum: Callable[[frozenset[str]], bool]
+) -> Broken | None:
+    """A proposer asks for votes only after a quorum promised its ballot (PMS, section 2.2, 2a)."""
+    who = frozenset(promised)
+    if is_quorum(who):
+        return None
+    told = ", ".join(sorted(who)) or "nobody"
+    return Broken(f"ballot {ballot} asks for votes with the promises of {told}, which is no quorum")
+
+
+def decision_needs_quorum(
+    ballot: Ballot, voted: Iterable[str], is_quorum: Callable[[frozenset[str]], bool]
+) -> Broken | None:
+    """A proposer takes its value as chosen only after a quorum voted for it (PMS, section 2.3)."""
+    who = frozenset(voted)
+    if is_quorum(who):
+        return None
+    told = ", ".join(sorted(who)) or "nobody"
+    return Broken(f"ballot {ballot} is taken as decided with the votes of {told}, no quorum")

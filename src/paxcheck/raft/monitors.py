@@ -9,6 +9,7 @@ node became leader, or committed, needs the node's own order only.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from paxcheck.paxos.facts import (
     Acked,
@@ -176,7 +177,7 @@ class ElectionNeedsQuorum(Monitor):
         self.campaign: dict[str, Campaigned] = {}
         self.votes: dict[str, dict[str, Fact]] = {}
         self.granted: dict[tuple[str, int], set[str]] = {}
-        self.heard: dict[tuple[str, int], set[str]] = {}
+        self.heard: dict[tuple[str, Any], set[str]] = {}
         self.open: list[_Open] = []
         self.hears: set[str] = set()
 
@@ -196,7 +197,9 @@ class ElectionNeedsQuorum(Monitor):
         if fact.sender != fact.node:
             self.hears.add(fact.node)
         campaign = self.campaign.get(fact.node)
-        term: int = campaign.term if fact.ballot is None and campaign else fact.ballot
+        term: Any = fact.ballot
+        if term is None and campaign is not None:
+            term = campaign.term
         if fact.granted:
             self.heard.setdefault((fact.node, term), set()).add(fact.sender)
             if campaign is not None and campaign.term == term:
@@ -262,7 +265,7 @@ class CommitNeedsQuorum(Monitor):
         self.acked: dict[tuple[str, str], int] = {}
         self.committed: dict[str, int] = {}
         self.hears: set[str] = set()
-        self.open: list[tuple[_Open, int]] = []
+        self.open: list[tuple[_Open, int, dict[str, tuple[int, Fact]]]] = []
 
     def _stop(self, fact: Fact) -> None:
         self.leads.pop(fact.node, None)
@@ -344,17 +347,15 @@ class CommitNeedsQuorum(Monitor):
                 after=f"commit index {fact.index}",
             )
             case = _Open(found, fact, led.term, frozenset(holders), members)
-            self.open.append((case, fact.index))
+            self.open.append((case, fact.index, match))
 
     def end(self) -> Iterable[Breach]:
         """An acknowledgement that was sent, and never seen to arrive, may have arrived."""
-        for case, index in self.open:
+        for case, index, match in self.open:
             leader = case.fact.node
-            lost = {
-                sender
-                for (to, sender), acked in self.acked.items()
-                if to == leader and acked >= index and sender not in case.seen
-            } - self._heard_later(leader, index)
+            heard = {name for name, (got, _) in match.items() if got >= index}
+            sent = {n for (to, n), acked in self.acked.items() if to == leader and acked >= index}
+            lost = sent - heard
             if lost and case.config.is_quorum(case.seen | lost):
                 self.checks -= 1
                 self.doubt(f"the receipt of an answer of {_names(lost)} is not in the log")
@@ -364,10 +365,6 @@ class CommitNeedsQuorum(Monitor):
             else:
                 yield case.breach
         self.open.clear()
-
-    def _heard_later(self, leader: str, index: int) -> set[str]:
-        match = self.match.get(leader, {})
-        return {name for name, (got, _) in match.items() if got >= index}
 
 
 class CommitNeverGoesBack(Monitor):

@@ -1,0 +1,233 @@
+"""Monitors of acceptors: promises and votes. They need each node's own order only."""
+
+# ruff: noqa: D102 (a handler on_<Fact> is described by its class)
+
+from __future__ import annotations
+
+from typing import Any
+
+from paxcheck.paxos import properties
+from paxcheck.paxos.facts import Fact, Promised, PromiseHeld, VoteCast, VoteReported
+from paxcheck.paxos.history import Promised as PromisedRecord
+from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
+from paxcheck.paxos.numbers import number, vote
+
+Slot = int | str | None
+
+
+class _Floor(Monitor):
+    """What each acceptor has promised so far: by a promise, or by a vote in a ballot.
+
+    A vote in a ballot is a promise too: *Paxos Made Simple* lets an acceptor vote in any ballot
+    not below its promise, and its later answers must take that vote into account.
+    """
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.floor: dict[tuple[str, Slot], tuple[Any, Fact]] = {}
+        self.all_slots = world.declaration.promise == "all"
+
+    def key(self, node: str, slot: Slot) -> tuple[str, Slot]:
+        """The promise that a slot belongs to: its own, or the node's only one."""
+        return (node, None) if self.all_slots else (node, slot)
+
+
+class PromiseNeverGoesBack(_Floor):
+    """An acceptor never promises a ballot below one that it promised or voted in."""
+
+    name = "promise-never-goes-back"
+    needs = "promises that acceptors send"
+
+    def on_Promised(self, fact: Promised) -> Breach | None:
+        key = self.key(fact.node, fact.slot)
+        old = self.floor.get(key)
+        # Also when it went back: one step back is one violation, not one for each later promise.
+        self.floor[key] = (fact.ballot, fact)
+        if old is None:
+            return None
+        self.checks += 1
+        if fact.ballot >= old[0]:
+            return None
+        broken = properties.promise_never_goes_back(fact.node, number(old[0]), number(fact.ballot))
+        said = "voted in" if isinstance(old[1], VoteCast) else "promised"
+        return broken and self.breach(
+            f"{fact.node} had {said} {ballot_text(old[0])}{where(fact.slot)}, "
+            f"and now promises {ballot_text(fact.ballot)}",
+            old[1],
+            fact,
+            before=f"{said} {ballot_text(old[0])}",
+            after=f"promised {ballot_text(fact.ballot)}",
+        )
+
+    def on_VoteCast(self, fact: VoteCast) -> None:
+        if fact.source == "state":
+            return
+        key = self.key(fact.node, fact.slot)
+        old = self.floor.get(key)
+        if old is None or fact.ballot >= old[0]:
+            self.floor[key] = (fact.ballot, fact)
+
+
+class NoVoteBelowPromise(_Floor):
+    """An acceptor never votes in a ballot below one that it promised or voted in."""
+
+    name = "no-vote-below-promise"
+    needs = "promises and votes that acceptors send"
+
+    def on_Promised(self, fact: Promised) -> None:
+        self.floor[self.key(fact.node, fact.slot)] = (fact.ballot, fact)
+
+    def on_VoteCast(self, fact: VoteCast) -> Breach | None:
+        if fact.source == "state":
+            return None
+        key = self.key(fact.node, fact.slot)
+        old = self.floor.get(key)
+        self.floor[key] = (fact.ballot, fact)
+        if old is None:
+            return None
+        self.checks += 1
+        if fact.ballot >= old[0]:
+            return None
+        cast = vote(fact.ballot, fact.value)
+        broken = properties.no_vote_below_promise(fact.node, number(old[0]), [cast])
+        said = "voted in" if isinstance(old[1], VoteCast) else "promised"
+        return broken and self.breach(
+            f"{fact.node} had {said} {ballot_text(old[0])}{where(fact.slot)}, and votes {cast}",
+            old[1],
+            fact,
+            before=f"{said} {ballot_text(old[0])}",
+            after=f"voted {cast}",
+        )
+
+
+class OnePromisePerBallot(Monitor):
+    """No acceptor promises a ballot twice with different earlier votes."""
+
+    name = "one-promise-per-ballot"
+    needs = "promises with the votes that they report"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.last: dict[tuple[str, Slot], Promised] = {}
+
+    def on_Promised(self, fact: Promised) -> Breach | None:
+        if fact.votes is None or self.world.declaration.promise != "slot":
+            return None
+        key = (fact.node, fact.slot)
+        old = self.last.get(key)
+        self.last[key] = fact
+        self.checks += 1
+        if old is None or old.ballot != fact.ballot:
+            return None
+        # A repeated answer may report a vote in this very ballot: that one came after the promise.
+        before, after = _latest(old, below=True), _latest(fact, below=True)
+        broken = properties.one_promise_per_ballot(
+            [
+                PromisedRecord(fact.node, number(fact.ballot), before and vote(*before)),
+                PromisedRecord(fact.node, number(fact.ballot), after and vote(*after)),
+            ]
+        )
+        return broken and self.breach(broken.reason + where(fact.slot), old, fact)
+
+
+class HonestPromise(Monitor):
+    """A promise reports the acceptor's latest vote."""
+
+    name = "honest-promise"
+    needs = "votes, and promises with the votes that they report"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.voted: dict[tuple[str, Slot], VoteCast] = {}
+
+    def on_VoteCast(self, fact: VoteCast) -> None:
+        if fact.source != "state":
+            self.voted[fact.node, fact.slot] = fact
+
+    def on_Promised(self, fact: Promised) -> Breach | None:
+        if fact.votes is None or self.world.declaration.promise != "slot":
+            return None
+        self.checks += 1
+        cast = self.voted.get((fact.node, fact.slot))
+        if cast is None or cast.value is None:
+            return None
+        told = _latest(fact)
+        if told is not None and told[1] is None:
+            return None
+        broken = properties.honest_promise(
+            fact.node, vote(cast.ballot, cast.value), told and vote(*told)
+        )
+        return broken and self.breach(
+            broken.reason + where(fact.slot),
+            cast,
+            fact,
+            before=f"voted {vote(cast.ballot, cast.value)}",
+            after=f"reported {vote(*told) if told else 'no vote'}",
+        )
+
+
+class DurableAcceptor(_Floor):
+    """What an acceptor's state shows as promised and voted never goes back or disappears."""
+
+    name = "durable-acceptor"
+    needs = "the promise or the vote in an acceptor's state"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.vote: dict[tuple[str, Slot], VoteCast] = {}
+
+    def on_PromiseHeld(self, fact: PromiseHeld) -> Breach | None:
+        key = self.key(fact.node, fact.slot)
+        old = self.floor.get(key)
+        self.floor[key] = (fact.ballot, fact)
+        if old is None or old[0] is None:
+            return None
+        self.checks += 1
+        if fact.ballot is not None and fact.ballot >= old[0]:
+            return None
+        now = None if fact.ballot is None else number(fact.ballot)
+        broken = properties.promise_never_goes_back(fact.node, number(old[0]), now)
+        return broken and self.breach(
+            broken.reason + where(fact.slot),
+            old[1],
+            fact,
+            before=f"promised {ballot_text(old[0])}",
+            after=f"promised {ballot_text(fact.ballot) if fact.ballot is not None else 'nothing'}",
+        )
+
+    def on_VoteCast(self, fact: VoteCast) -> Breach | None:
+        if fact.source != "state":
+            return None
+        key = (fact.node, fact.slot)
+        old = self.vote.get(key)
+        self.vote[key] = fact
+        if old is None or old.ballot is None:
+            return None
+        self.checks += 1
+        if fact.ballot is not None and fact.ballot >= old.ballot:
+            return None
+        was = vote(old.ballot, old.value)
+        now = "nothing" if fact.ballot is None else str(vote(fact.ballot, fact.value))
+        return self.breach(
+            f"{fact.node} held its vote {was}{where(fact.slot)}, and now {now}",
+            old,
+            fact,
+            before=f"voted {was}",
+            after=f"voted {now}",
+        )
+
+
+def _latest(fact: Promised, below: bool = False) -> tuple[Any, str | None] | None:
+    """The highest vote that a promise reports; `below`: among those before its own ballot."""
+    votes: list[VoteReported] = [v for v in fact.votes or () if not below or v.ballot < fact.ballot]
+    best = max(votes, key=lambda v: v.ballot, default=None)
+    return best and (best.ballot, best.value)
+
+
+ACCEPTORS: tuple[type[Monitor], ...] = (
+    PromiseNeverGoesBack,
+    NoVoteBelowPromise,
+    OnePromisePerBallot,
+    HonestPromise,
+    DurableAcceptor,
+)

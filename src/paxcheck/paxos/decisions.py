@@ -1,0 +1,272 @@
+"""Monitors of decisions: what is chosen, what is learned, and that both are one value."""
+
+# ruff: noqa: D102 (a handler on_<Fact> is described by its class)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from paxcheck.paxos import properties
+from paxcheck.paxos.facts import (
+    AnswerHeard,
+    Booted,
+    Config,
+    Decided,
+    Fact,
+    Proposed,
+    Valid,
+    VoteCast,
+)
+from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
+from paxcheck.paxos.numbers import number, vote
+
+Slot = int | str | None
+
+
+class Agreement(Monitor):
+    """No two nodes (and no node twice) decide different values in one slot."""
+
+    name = "agreement"
+    needs = "decisions with their values"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.first: dict[Slot, Decided] = {}
+
+    def on_Decided(self, fact: Decided) -> Breach | None:
+        if fact.value is None:
+            return None
+        first = self.first.setdefault(fact.slot, fact)
+        if first is fact:
+            return None
+        self.checks += 1
+        if first.value == fact.value:
+            return None
+        broken = properties.learners_agree([(first.node, first.value), (fact.node, fact.value)])
+        return broken and self.breach(
+            f"{first.node} decided {first.value}{where(fact.slot)}, "
+            f"and {fact.node} decides {fact.value}",
+            first,
+            fact,
+            before=f"decided{where(fact.slot)}: {first.value}",
+            after=f"decided{where(fact.slot)}: {fact.value}",
+        )
+
+
+class ChosenOnce(Monitor):
+    """No two values have the votes of a quorum in one slot, in whatever ballots."""
+
+    name = "chosen-once"
+    needs = "votes with their values, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.votes: dict[tuple[Slot, Any], dict[str, VoteCast]] = {}
+        self.chosen: dict[Slot, tuple[VoteCast, str]] = {}
+
+    def on_VoteCast(self, fact: VoteCast) -> Breach | None:
+        if fact.value is None or fact.ballot is None:
+            return None
+        first = self.chosen.get(fact.slot)
+        if first is not None and first[0].value == fact.value:
+            return None  # one more vote for the value that is chosen anyway
+        members = self.world.members(fact.node)
+        if members is None:
+            self.doubt("the members are not known")
+            return None
+        votes = self.votes.setdefault((fact.slot, fact.ballot), {})
+        votes[fact.node] = fact
+        who = {name for name, cast in votes.items() if cast.value == fact.value}
+        if not members.is_quorum(who):
+            return None
+        self.checks += 1
+        self.quorums += 1
+        told = f"{ballot_text(fact.ballot)} by {', '.join(sorted(who))}"
+        del self.votes[fact.slot, fact.ballot]
+        self.chosen[fact.slot] = (fact, told)
+        if first is None:
+            return None
+        return self.breach(
+            f"{first[0].value} was chosen{where(fact.slot)} in ballot {first[1]}, "
+            f"and now {fact.value} is chosen in ballot {told}",
+            first[0],
+            *[cast for name, cast in votes.items() if name in who and cast is not fact],
+            fact,
+            before=f"chosen{where(fact.slot)}: {first[0].value}",
+            after=f"chosen{where(fact.slot)}: {fact.value}",
+        )
+
+
+class _Tally:
+    """A proposer's own proposal, and whose votes for it it has heard."""
+
+    __slots__ = ("heard", "proposal")
+
+    def __init__(self, proposal: Proposed) -> None:
+        self.proposal = proposal
+        self.heard: dict[str, Fact] = {}
+
+
+class DecisionNeedsQuorum(Monitor):
+    """A proposer takes its value as decided only after a quorum voted for it."""
+
+    name = "decision-needs-quorum"
+    needs = "a proposer's proposals, the votes that it receives, its decisions, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.tallies: dict[tuple[str, Slot], _Tally] = {}
+        self.cast: dict[tuple[Slot, Any], set[str]] = {}
+        self.open: list[tuple[Breach, _Tally, set[str], Config]] = []
+        self.hears: set[str] = set()
+
+    def on_Booted(self, fact: Booted) -> None:
+        for key in [key for key in self.tallies if key[0] == fact.node]:
+            del self.tallies[key]
+
+    def on_Proposed(self, fact: Proposed) -> None:
+        tally = self.tallies.get((fact.node, fact.slot))
+        if tally is None or tally.proposal.ballot != fact.ballot:
+            self.tallies[fact.node, fact.slot] = _Tally(fact)
+
+    def on_VoteCast(self, fact: VoteCast) -> None:
+        self.cast.setdefault((fact.slot, fact.ballot), set()).add(fact.node)
+        tally = self.tallies.get((fact.node, fact.slot))
+        if tally is not None and tally.proposal.ballot == fact.ballot:
+            tally.heard.setdefault(fact.node, fact)
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.kind != "accepted":
+            return
+        if fact.sender != fact.node:
+            self.hears.add(fact.node)
+        tally = self.tallies.get((fact.node, fact.slot))
+        if tally is not None and fact.granted and fact.ballot in (None, tally.proposal.ballot):
+            tally.heard.setdefault(fact.sender, fact)
+
+    def on_Decided(self, fact: Decided) -> None:
+        tally = self.tallies.pop((fact.node, fact.slot), None)
+        if fact.ballot is None or tally is None or tally.proposal.ballot != fact.ballot:
+            return
+        members = self.world.members(fact.node)
+        why = "the members are not known" if members is None else self.world.lost_lines(fact.node)
+        if members is None or why:
+            self.doubt(why)
+            return
+        self.checks += 1
+        who = set(tally.heard) | set(fact.voters or ())
+        broken = properties.decision_needs_quorum(number(fact.ballot), who, members.is_quorum)
+        if broken is None:
+            self.quorums += 1
+            return
+        found = self.breach(
+            f"{fact.node}: {broken.reason} of {members}{where(fact.slot)}",
+            tally.proposal,
+            *tally.heard.values(),
+            fact,
+            before="votes of " + (", ".join(sorted(who)) or "nobody"),
+            after=f"decided {vote(fact.ballot, fact.value)}",
+        )
+        self.open.append((found, tally, who, members))
+        self.tallies[fact.node, fact.slot] = tally  # answers that come later are no lost lines
+
+    def end(self) -> Iterable[Breach]:
+        """A vote that was sent, and whose receipt is nowhere in the log, may have arrived."""
+        for found, tally, who, members in self.open:
+            proposal = tally.proposal
+            cast = self.cast.get((proposal.slot, proposal.ballot), set())
+            lost = cast - set(tally.heard)
+            if proposal.node not in self.hears or (lost and members.is_quorum(who | lost)):
+                self.checks -= 1
+                self.doubt("the receipt of a vote is not in the log")
+            else:
+                yield found
+        self.open.clear()
+
+
+class DecidedWasChosen(Monitor):
+    """A node learns only a value that a quorum voted for in one ballot.
+
+    Judged when all is read, so that no order between nodes is needed, and only where the logs of
+    all members are whole.
+    """
+
+    name = "decided-was-chosen"
+    needs = "whole logs of all members from their first start: votes, decisions, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.votes: dict[Slot, dict[tuple[Any, str], set[str]]] = {}
+        self.decided: dict[tuple[Slot, str], Decided] = {}
+
+    def on_VoteCast(self, fact: VoteCast) -> None:
+        if fact.value is not None:
+            slot = self.votes.setdefault(fact.slot, {})
+            slot.setdefault((fact.ballot, fact.value), set()).add(fact.node)
+
+    def on_Decided(self, fact: Decided) -> None:
+        if fact.value is not None:
+            self.decided.setdefault((fact.slot, fact.value), fact)
+
+    def end(self) -> Iterable[Breach]:
+        for (slot, value), fact in self.decided.items():
+            members = self.world.members(fact.node)
+            if members is None:
+                self.doubt("the members are not known")
+                continue
+            partial = [n for n in sorted(members.everyone()) if not self.world.node(n).whole]
+            if partial:
+                self.doubt(f"the log of {partial[0]} is not known from its first start")
+                continue
+            self.checks += 1
+            votes = self.votes.get(slot, {})
+            for (_, voted), who in votes.items():
+                if voted == value and members.is_quorum(who):
+                    self.quorums += 1
+                    break
+            else:
+                yield self.breach(
+                    f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
+                    f"quorum of {members} for it",
+                    fact,
+                )
+
+
+class Validity(Monitor):
+    """Only a value that a client gave is decided."""
+
+    name = "validity"
+    needs = "the values that clients give"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.valid: set[str] = set()
+        self.decided: dict[str, Decided] = {}
+
+    def on_Valid(self, fact: Valid) -> None:
+        self.valid.add(fact.value)
+
+    def on_Decided(self, fact: Decided) -> None:
+        if fact.value is not None:
+            self.decided.setdefault(fact.value, fact)
+
+    def end(self) -> Iterable[Breach]:
+        if not self.valid:
+            return
+        if self.world.declaration.starts_late:
+            self.doubt("the log may begin after clients gave values")
+            return
+        for value, fact in self.decided.items():
+            self.checks += 1
+            if value not in self.valid:
+                yield self.breach(f"{fact.node} decided {value}, and no client gave it", fact)
+
+
+DECISIONS: tuple[type[Monitor], ...] = (
+    Agreement,
+    ChosenOnce,
+    DecisionNeedsQuorum,
+    DecidedWasChosen,
+    Validity,
+)

@@ -1,0 +1,268 @@
+"""Monitors of proposers: ballots, values, and the quorums that they must have heard.
+
+That a quorum answered *before* a proposer went on needs that node's own order only. A quorum that
+was not seen is a violation only where the log cannot have missed it.
+"""
+
+# ruff: noqa: D102 (a handler on_<Fact> is described by its class)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from paxcheck.paxos import properties
+from paxcheck.paxos.facts import (
+    AnswerHeard,
+    Booted,
+    Campaigned,
+    Config,
+    Decided,
+    Fact,
+    Promised,
+    Proposed,
+    VoteCast,
+    VoteReported,
+)
+from paxcheck.paxos.history import Promised as PromisedRecord
+from paxcheck.paxos.history import Proposed as ProposedRecord
+from paxcheck.paxos.history import Voted
+from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
+from paxcheck.paxos.numbers import number, vote
+
+Slot = int | str | None
+
+
+class OneValuePerBallot(Monitor):
+    """All proposals and votes of one ballot (in one slot) are for the same value."""
+
+    name = "one-value-per-ballot"
+    needs = "proposals or votes with their values"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.first: dict[tuple[Slot, Any], Proposed | VoteCast | Decided] = {}
+
+    def _see(self, fact: Proposed | VoteCast | Decided) -> Breach | None:
+        value = fact.value
+        if value is None or fact.ballot is None:
+            return None
+        first = self.first.setdefault((fact.slot, fact.ballot), fact)
+        if first is fact:
+            return None
+        self.checks += 1
+        if first.value == value or first.value is None:
+            return None
+        ballot = number(fact.ballot)
+        broken = properties.one_value_per_ballot(
+            [Voted(first.node, ballot, first.value), Voted(fact.node, ballot, value)]
+        )
+        self.first[fact.slot, fact.ballot] = fact
+        return broken and self.breach(
+            f"ballot {ballot_text(fact.ballot)} has two values{where(fact.slot)}: "
+            f"{first.node} {_verb(first)} {first.value}, and {fact.node} {_verb(fact)} {value}",
+            first,
+            fact,
+            before=f"{ballot_text(fact.ballot)}: {first.value}",
+            after=f"{ballot_text(fact.ballot)}: {value}",
+        )
+
+    def on_Proposed(self, fact: Proposed) -> Breach | None:
+        return self._see(fact)
+
+    def on_VoteCast(self, fact: VoteCast) -> Breach | None:
+        return self._see(fact)
+
+    def on_Decided(self, fact: Decided) -> Breach | None:
+        return self._see(fact)
+
+
+class OneProposerPerBallot(Monitor):
+    """B1: a ballot belongs to one proposer."""
+
+    name = "one-proposer-per-ballot"
+    needs = "proposals with their ballots"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.first: dict[tuple[Slot, Any], Proposed] = {}
+
+    def on_Proposed(self, fact: Proposed) -> Breach | None:
+        first = self.first.setdefault((fact.slot, fact.ballot), fact)
+        self.checks += 1
+        if first.node == fact.node:
+            return None
+        self.first[fact.slot, fact.ballot] = fact
+        ballot = number(fact.ballot)
+        nobody: frozenset[str] = frozenset()
+        broken = properties.b1(
+            [
+                ProposedRecord(first.node, ballot, first.value or "?", nobody),
+                ProposedRecord(fact.node, ballot, fact.value or "?", nobody),
+            ]
+        )
+        return broken and self.breach(broken.reason + where(fact.slot), first, fact)
+
+
+class _Phase1:
+    """One proposer's attempt: its ballot, and who promised it."""
+
+    __slots__ = ("ballot", "fact", "heard", "judged")
+
+    def __init__(self, fact: Campaigned) -> None:
+        self.fact = fact
+        self.ballot = fact.term
+        self.heard: dict[str, Fact] = {fact.node: fact} if fact.self_vote else {}
+        self.judged: set[Slot] = set()
+
+
+class _Attempts(Monitor):
+    """Keeps the present attempt of each proposer, per slot or for all slots."""
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.attempts: dict[tuple[str, Slot], _Phase1] = {}
+
+    def on_Booted(self, fact: Booted) -> None:
+        for key in [key for key in self.attempts if key[0] == fact.node]:
+            del self.attempts[key]
+
+    def on_Campaigned(self, fact: Campaigned) -> None:
+        self.attempts[fact.node, fact.slot] = _Phase1(fact)
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.kind != "promise" or not fact.granted:
+            return
+        attempt = self.attempts.get((fact.node, fact.slot)) or self.attempts.get((fact.node, None))
+        if attempt is not None and fact.ballot in (None, attempt.ballot):
+            attempt.heard.setdefault(fact.sender, fact)
+
+    def on_Decided(self, fact: Decided) -> None:
+        if fact.slot is not None:
+            self.attempts.pop((fact.node, fact.slot), None)
+
+    def first_proposal(self, fact: Proposed) -> tuple[_Phase1, Config] | None:
+        """The attempt that a proposal ends, when it can be judged and was not yet."""
+        attempt = self.attempts.get((fact.node, fact.slot)) or self.attempts.get((fact.node, None))
+        if attempt is None or attempt.ballot != fact.ballot:
+            self.doubt("the log does not show phase 1 of a proposal")
+            return None
+        if fact.slot in attempt.judged:
+            return None
+        attempt.judged.add(fact.slot)
+        members = self.world.members(fact.node)
+        if members is None:
+            self.doubt("the members are not known")
+            return None
+        why = self.world.lost_lines(fact.node)
+        if why:
+            self.doubt(why)
+            return None
+        return attempt, members
+
+
+class ProposalNeedsQuorum(_Attempts):
+    """A proposer asks for votes only after a quorum promised its ballot."""
+
+    name = "proposal-needs-quorum"
+    needs = "prepares, the promises that a proposer receives, and the members"
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.promised: dict[tuple[Slot, Any], set[str]] = {}
+        self.open: list[tuple[Breach, _Phase1, Config, Proposed]] = []
+
+    def on_Promised(self, fact: Promised) -> None:
+        self.promised.setdefault((fact.slot, fact.ballot), set()).add(fact.node)
+
+    def on_Proposed(self, fact: Proposed) -> None:
+        case = self.first_proposal(fact)
+        if case is None:
+            return
+        attempt, members = case
+        self.checks += 1
+        broken = properties.proposal_needs_quorum(
+            number(fact.ballot), attempt.heard, members.is_quorum
+        )
+        if broken is None:
+            self.quorums += 1
+            return
+        found = self.breach(
+            f"{fact.node}: {broken.reason} of {members}{where(fact.slot)}",
+            attempt.fact,
+            *[f for f in attempt.heard.values() if f is not attempt.fact],
+            fact,
+            before="promises of " + (", ".join(sorted(attempt.heard)) or "nobody"),
+            after=f"proposed {vote(fact.ballot, fact.value)}",
+        )
+        self.open.append((found, attempt, members, fact))
+
+    def end(self) -> Iterable[Breach]:
+        """A promise that was sent, and whose receipt is nowhere in the log, may have arrived."""
+        for found, attempt, members, fact in self.open:
+            said = self.promised.get((fact.slot, fact.ballot), set())
+            said = said | self.promised.get((None, fact.ballot), set())
+            lost = said - set(attempt.heard)
+            seen = {str(f.sender) for f in found.evidence if isinstance(f, AnswerHeard)}
+            if attempt.fact.self_vote:
+                seen.add(fact.node)
+            if lost and members.is_quorum(seen | lost):
+                self.checks -= 1
+                self.doubt("the receipt of a promise is not in the log")
+            else:
+                yield found
+        self.open.clear()
+
+
+class AdoptsHighestVote(_Attempts):
+    """A proposer takes the value of the latest vote that its quorum reported."""
+
+    name = "adopts-highest-vote"
+    needs = "the votes that promises report, and the values that are proposed"
+
+    def on_Proposed(self, fact: Proposed) -> Breach | None:
+        case = self.first_proposal(fact)
+        if case is None:
+            return None
+        attempt, members = case
+        answers = [f for f in attempt.heard.values() if isinstance(f, AnswerHeard)]
+        if fact.value is None or any(f.votes is None for f in answers):
+            self.doubt("the values that promises report are not in the log")
+            return None
+        if len(answers) < len(attempt.heard):
+            self.doubt("what the proposer knows of its own vote is not in the log")
+            return None
+        self.checks += 1
+        ballot = number(fact.ballot)
+        promises = [
+            PromisedRecord(f.sender, ballot, _report(f.votes or (), fact.slot)) for f in answers
+        ]
+        broken = properties.safe_value(ballot, fact.value, promises, members.is_quorum)
+        return broken and self.breach(
+            f"{fact.node}: {broken.reason}{where(fact.slot)}",
+            *[f for f in answers if _report(f.votes or (), fact.slot)],
+            fact,
+        )
+
+
+def _report(votes: tuple[VoteReported, ...], slot: Slot) -> Any:
+    best: VoteReported | None = None
+    for reported in votes:
+        here = reported.slot is None or reported.slot == slot
+        if here and (best is None or reported.ballot > best.ballot):
+            best = reported
+    return best and vote(best.ballot, best.value)
+
+
+def _verb(fact: Proposed | VoteCast | Decided) -> str:
+    if isinstance(fact, Proposed):
+        return "proposed"
+    return "voted for" if isinstance(fact, VoteCast) else "decided"
+
+
+PROPOSERS: tuple[type[Monitor], ...] = (
+    OneValuePerBallot,
+    OneProposerPerBallot,
+    ProposalNeedsQuorum,
+    AdoptsHighestVote,
+)
