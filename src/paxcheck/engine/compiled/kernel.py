@@ -1,0 +1,423 @@
+# pyright: basic
+"""The native search: a loop over look-ups that knows nothing of any protocol.
+
+A state is a few 64-bit words in which each node (and the budgets of the faults, if any) has a
+field: the number of its row. `log` holds all states in the order in which they were found, so it
+is at once the queue of the breadth-first search; `table` holds them again, by hash, whole.
+
+Two masks per row carry the look-ups: `known` has the bits whose entry was filled, `live` those of
+them that change something. A state that meets an unknown bit is not expanded at all: the kernel
+returns, Python fills what is missing for it and for the states behind it, and the search goes on
+with the same state. So the order of the search, and every count, is that of a search without gaps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from paxcheck.engine.compiled.intrinsics import prefetch, trailing_zeros
+
+# Places in the vector of counters that a call reads and writes.
+CURSOR, COUNT, GENERATED, TERMINAL, PENDING, REQUESTS, FIRST, STATES_LIMIT = range(8)
+COUNTERS = 8
+
+# Why the kernel returned.
+DONE, MISSING, TABLE_FULL, LOG_FULL, PENDING_FULL, SEEN_FULL, LIMIT, LOOK = range(8)
+
+LOOKAHEAD = 4096
+K1 = np.uint64(0x9E3779B97F4A7C15)
+K2 = np.uint64(0xD6E8FEB86659FD93)
+
+
+class Layout(NamedTuple):
+    """Where the fields of a state are, and what its rows offer, know and do. See `native.py`."""
+
+    word: np.ndarray  # field -> word
+    shift: np.ndarray  # field -> shift in the word
+    field: np.ndarray  # field -> mask, not shifted
+    base: np.ndarray  # field -> number of its row 0 among all rows
+    senders: np.ndarray  # the nodes that may send to node i: [sender_at[i], sender_at[i + 1])
+    sender_at: np.ndarray
+    offers: np.ndarray  # (row, receiver, word) -> bits of the receiver
+    known: np.ndarray  # (row, word)
+    live: np.ndarray  # (row, word)
+    allowed: np.ndarray  # (row of the budgets, node, word) -> bits that need no message
+    column: np.ndarray  # (node, bit) -> column of the entry
+    fault: np.ndarray  # (node, column) -> fault, or -1 (two dimensions)
+    entry: np.ndarray  # entry_at[node] + row * columns[node] + column -> row after, or -branches
+    entry_at: np.ndarray
+    columns: np.ndarray
+    branches: np.ndarray  # at -entry: count, rows after; 0 stands for an exception
+    spend: np.ndarray  # (fault, row of the budgets) -> row of the budgets after
+    classes: np.ndarray  # (lens, row) -> class
+    lenses: np.ndarray  # how many lenses judge states, how many of terminal states
+
+
+class Work(NamedTuple):
+    """Buffers that a call needs, and what it hands back to Python."""
+
+    states: np.ndarray
+    slots: np.ndarray
+    nodes: np.ndarray
+    olds: np.ndarray
+    requested: np.ndarray  # (row, word)
+    requests: np.ndarray  # (request, 3): node, number of the row, column
+    pending: np.ndarray  # (pending, 2): state, lens
+    seen: np.ndarray  # (lens, slot, word)
+    seen_count: np.ndarray
+    scratch: np.ndarray  # (word)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _hash(words, at, width, bits):
+    x = words[at]
+    for w in range(1, width):
+        x = (x ^ (x >> np.uint64(32))) * K1 + words[at + w]
+    x ^= x >> np.uint64(31)
+    x *= K1
+    x ^= x >> np.uint64(29)
+    x *= K2
+    return np.int64(x >> np.uint64(64 - bits))
+
+
+@njit(cache=True, nogil=True)
+def insert_all(widths, log, first, last, table, bits):
+    """Put the states of a range of the log into a table that holds none of them."""
+    width = len(widths)
+    mask = (np.int64(1) << bits) - 1
+    for at in range(first, last):
+        slot = _hash(log, at * width, width, bits)
+        while table[slot * width] != np.uint64(0):
+            slot = (slot + 1) & mask
+        for w in range(width):
+            table[slot * width + w] = log[at * width + w]
+
+
+@njit(cache=True, nogil=True)
+def repack(old_widths, new_widths, old, new, count, fields, old_lay, new_lay):
+    """Write each state of a log again in another layout."""
+    ow, nw = len(old_widths), len(new_widths)
+    for at in range(count):
+        for w in range(nw):
+            new[at * nw + w] = np.uint64(0)
+        for c in range(fields):
+            number = (old[at * ow + old_lay.word[c]] >> old_lay.shift[c]) & old_lay.field[c]
+            new[at * nw + new_lay.word[c]] |= number << new_lay.shift[c]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready):
+    """Read a state: rows, and for each node the live bits. False where a bit is not known."""
+    width, words = len(widths), len(masks)
+    for c in range(fields):
+        number = np.int64((log[at * width + lay.word[c]] >> lay.shift[c]) & lay.field[c])
+        ids[c] = number
+        rows[c] = lay.base[c] + number
+    budget = ids[nodes] if fields > nodes else 0
+    complete = True
+    for i in range(nodes):
+        row = rows[i]
+        for w in range(words):
+            mask = lay.allowed[(budget * nodes + i) * words + w]
+            for k in range(lay.sender_at[i], lay.sender_at[i + 1]):
+                mask |= lay.offers[(rows[lay.senders[k]] * nodes + i) * words + w]
+            if mask & ~lay.known[row * words + w]:
+                complete = False
+            ready[i * words + w] = mask
+    return complete
+
+
+@njit(cache=True, nogil=True)
+def _request(widths, masks, lay, work, log, cursor, count, nodes, fields, rows, ids, ready):
+    """Write down which entries the next states need; those of the first state come first."""
+    words = len(masks)
+    found = 0
+    first = 0
+    last = min(count, cursor + LOOKAHEAD)
+    room = work.requests.shape[0]
+    for at in range(cursor, last):
+        if not _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready):
+            for i in range(nodes):
+                for w in range(words):
+                    row = rows[i] * words + w
+                    missing = ready[i * words + w] & ~lay.known[row] & ~work.requested[row]
+                    while missing and found < room:
+                        bit = np.int64(trailing_zeros(missing))
+                        missing &= missing - np.uint64(1)
+                        work.requested[row] |= np.uint64(1) << np.uint64(bit)
+                        work.requests[found, 0] = i
+                        work.requests[found, 1] = ids[i]
+                        work.requests[found, 2] = lay.column[(i * words + w) * 64 + bit]
+                        found += 1
+        if at == cursor:
+            first = found
+        if found >= room:
+            break
+    return found, first
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _judge(widths, lay, work, lens, log, at, nodes, counters):
+    """Hand a state to a lens, if no state before it looked the same."""
+    width = len(widths)
+    all_rows = lay.classes.shape[1]
+    size = work.seen.shape[1] // width
+    key = np.uint64(0)
+    start = lens * work.seen.shape[1]
+    flat = work.seen.reshape(-1)
+    classes = lay.classes.reshape(-1)
+    # The key is a state with classes for rows; a class is never larger than its row's number.
+    for w in range(width):
+        part = np.uint64(0)
+        for c in range(nodes):
+            if lay.word[c] == w:
+                number = np.int64((log[at * width + w] >> lay.shift[c]) & lay.field[c])
+                group = classes[lens * all_rows + lay.base[c] + number]
+                part |= np.uint64(group) << lay.shift[c]
+        work.scratch[w] = part
+        key = (key ^ (key >> np.uint64(32))) * K1 + part
+    key ^= key >> np.uint64(31)
+    key *= K2
+    slot = np.int64(key >> np.uint64(20)) & (size - 1)
+    # Bit 63 of word 0 is never used by a state; here it says that the slot is taken.
+    taken = np.uint64(1) << np.uint64(63)
+    while True:
+        place = start + slot * width
+        if flat[place] == np.uint64(0):
+            for w in range(width):
+                flat[place + w] = work.scratch[w]
+            flat[place] |= taken
+            work.seen_count[lens] += 1
+            p = counters[PENDING]
+            work.pending[p, 0] = at
+            work.pending[p, 1] = lens
+            counters[PENDING] = p + 1
+            return
+        same = flat[place] == work.scratch[0] | taken
+        for w in range(1, width):
+            if flat[place + w] != work.scratch[w]:
+                same = False
+        if same:
+            return
+        slot = (slot + 1) & (size - 1)
+
+
+@njit(cache=True, nogil=True)
+def judge_range(widths, lay, work, log, first, last, nodes, counters):
+    """Hand the states of a range to the lenses; the first one that found no room, or `last`."""
+    for at in range(first, last):
+        for lens in range(lay.lenses[0]):
+            if (
+                counters[PENDING] >= work.pending.shape[0]
+                or work.seen_count[lens] * 2 * len(widths) >= work.seen.shape[1]
+            ):
+                return at
+            _judge(widths, lay, work, lens, log, at, nodes, counters)
+    return last
+
+
+@njit(cache=True, nogil=True)
+def judge_ends(widths, masks, lay, work, log, first, last, nodes, fields, counters):
+    """Hand the terminal states of a range to their lenses; as `judge_range`."""
+    words = len(masks)
+    rows = np.empty(fields, np.int64)
+    ids = np.empty(fields, np.int64)
+    ready = np.empty(nodes * words, np.uint64)
+    judged, ended = lay.lenses[0], lay.lenses[1]
+    for at in range(first, last):
+        _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready)
+        quiet = True
+        for i in range(nodes):
+            for w in range(words):
+                if ready[i * words + w] & lay.live[rows[i] * words + w]:
+                    quiet = False
+        if not quiet:
+            continue
+        for lens in range(judged, judged + ended):
+            if (
+                counters[PENDING] >= work.pending.shape[0]
+                or work.seen_count[lens] * 2 * len(widths) >= work.seen.shape[1]
+            ):
+                return at
+            _judge(widths, lay, work, lens, log, at, nodes, counters)
+    return last
+
+
+@njit(cache=True, nogil=True)
+def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
+    """The first state of a range with a step to `child`; -1 if there is none."""
+    width, words = len(widths), len(masks)
+    rows = np.empty(fields, np.int64)
+    ids = np.empty(fields, np.int64)
+    ready = np.empty(nodes * words, np.uint64)
+    state = np.empty(width, np.uint64)
+    for at in range(first, last):
+        # One node's field may differ, and that of the budgets: most states are sorted out here.
+        changed, node = 0, -1
+        for c in range(fields):
+            w = lay.word[c]
+            differs = (log[at * width + w] ^ log[child * width + w]) >> lay.shift[c]
+            if differs & lay.field[c] and c < nodes:
+                changed += 1
+                node = c
+        if changed > 1:
+            continue
+        _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready)
+        for i in range(nodes):
+            if node >= 0 and i != node:
+                continue
+            entries = lay.entry_at[i] + ids[i] * lay.columns[i]
+            for w in range(words):
+                rest = ready[i * words + w] & lay.live[rows[i] * words + w]
+                while rest:
+                    bit = np.int64(trailing_zeros(rest))
+                    rest &= rest - np.uint64(1)
+                    column = lay.column[(i * words + w) * 64 + bit]
+                    after = lay.entry[entries + column]
+                    branch, end = 0, 1
+                    if after < 0:
+                        branch = 1 - after
+                        end = branch + lay.branches[-after]
+                        after = 0
+                    for b in range(branch, end):
+                        number = np.int64(after) if after else np.int64(lay.branches[b])
+                        if number == 0:
+                            continue
+                        for v in range(width):
+                            state[v] = log[at * width + v]
+                        state[lay.word[i]] ^= np.uint64(ids[i] ^ number) << lay.shift[i]
+                        if fields > nodes and lay.fault[i, column] >= 0:
+                            left = ids[nodes]
+                            spent = np.uint64(left ^ lay.spend[lay.fault[i, column], left])
+                            state[lay.word[nodes]] ^= spent << lay.shift[nodes]
+                        same = True
+                        for v in range(width):
+                            if state[v] != log[child * width + v]:
+                                same = False
+                        if same:
+                            return at
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batch, counters):
+    """Expand states from the cursor on, up to `stop`; why it returned."""
+    width, words = len(widths), len(masks)
+    mask = (np.int64(1) << bits) - 1
+    rows = np.empty(fields, np.int64)
+    ids = np.empty(fields, np.int64)
+    ready = np.empty(nodes * words, np.uint64)
+    room = work.nodes.shape[0]
+    full_table = (np.int64(1) << bits) * 7 // 10
+    all_rows = lay.classes.shape[1]
+    classes = lay.classes.reshape(-1)
+    judged, ended = lay.lenses[0], lay.lenses[1]
+    lenses = judged + ended
+    log_room = log.shape[0] // width
+    while counters[CURSOR] < stop:
+        count = counters[COUNT]
+        if counters[STATES_LIMIT] >= 0 and count >= counters[STATES_LIMIT]:
+            return LIMIT
+        if count + room > full_table:
+            return TABLE_FULL
+        if count + room > log_room:
+            return LOG_FULL
+        if lenses and counters[PENDING] + room * lenses > work.pending.shape[0]:
+            return PENDING_FULL
+        for lens in range(lenses):
+            if (work.seen_count[lens] + room) * 2 * width > work.seen.shape[1]:
+                return SEEN_FULL
+        # Find the successors of a few states, and ask for the places where they belong.
+        cursor = counters[CURSOR]
+        first = cursor
+        found = 0
+        complete = True
+        while cursor < stop and cursor - first < batch and found * 2 < room:
+            complete = _look(widths, masks, lay, log, cursor, nodes, fields, rows, ids, ready)
+            if not complete:
+                break
+            quiet = True
+            for i in range(nodes):
+                row = rows[i]
+                old = ids[i]
+                where = lay.word[i]
+                shift = lay.shift[i]
+                entries = lay.entry_at[i] + old * lay.columns[i]
+                for w in range(words):
+                    rest = ready[i * words + w] & lay.live[row * words + w]
+                    while rest:
+                        bit = np.int64(trailing_zeros(rest))
+                        rest &= rest - np.uint64(1)
+                        column = lay.column[(i * words + w) * 64 + bit]
+                        after = lay.entry[entries + column]
+                        branch, last = 0, 1
+                        if after < 0:
+                            branch = 1 - after
+                            last = branch + lay.branches[-after]
+                            after = 0
+                        quiet = False
+                        for b in range(branch, last):
+                            number = np.int64(after) if after else np.int64(lay.branches[b])
+                            if number == 0:
+                                continue  # an exception: no state
+                            for v in range(width):
+                                work.states[found * width + v] = log[cursor * width + v]
+                            work.states[found * width + where] ^= np.uint64(old ^ number) << shift
+                            if fields > nodes and lay.fault[i, column] >= 0:
+                                left = ids[nodes]
+                                spent = np.uint64(left ^ lay.spend[lay.fault[i, column], left])
+                                where_left = found * width + lay.word[nodes]
+                                work.states[where_left] ^= spent << lay.shift[nodes]
+                            slot = _hash(work.states, found * width, width, bits)
+                            prefetch(table, slot * width)
+                            work.slots[found] = slot
+                            work.nodes[found] = i
+                            work.olds[found] = row
+                            found += 1
+            if quiet:
+                counters[TERMINAL] += 1
+                for lens in range(judged, lenses):
+                    _judge(widths, lay, work, lens, log, cursor, nodes, counters)
+            cursor += 1
+        # Put the new ones into the table and at the end of the log.
+        for k in range(found):
+            slot = work.slots[k]
+            place = slot * width
+            while True:
+                if table[place] == np.uint64(0):
+                    for v in range(width):
+                        table[place + v] = work.states[k * width + v]
+                        log[count * width + v] = work.states[k * width + v]
+                    i = work.nodes[k]
+                    for lens in range(judged):
+                        field = work.states[k * width + lay.word[i]] >> lay.shift[i]
+                        number = np.int64(field & lay.field[i])
+                        if (
+                            classes[lens * all_rows + work.olds[k]]
+                            != classes[lens * all_rows + lay.base[i] + number]
+                        ):
+                            _judge(widths, lay, work, lens, log, count, nodes, counters)
+                    count += 1
+                    break
+                same = True
+                for v in range(width):
+                    if table[place + v] != work.states[k * width + v]:
+                        same = False
+                if same:
+                    break
+                slot = (slot + 1) & mask
+                place = slot * width
+        counters[COUNT] = count
+        counters[CURSOR] = cursor
+        counters[GENERATED] += found
+        if not complete and found == 0 and cursor == first:
+            counters[REQUESTS], counters[FIRST] = _request(
+                widths, masks, lay, work, log, cursor, count, nodes, fields, rows, ids, ready
+            )
+            return MISSING
+        if counters[PENDING] and batch == 1:
+            return LOOK
+    return DONE

@@ -1,0 +1,412 @@
+# pyright: basic
+"""The native tier: drives the kernel, and answers when the kernel asks.
+
+It searches from the initial state again, with the tables that the Python tier has filled, and so
+visits the same states in the order of the reference engine. Between two calls of the kernel it
+fills entries, judges states that look new to a property, and makes room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from paxcheck.engine.compiled import kernel
+from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.judging import Lens
+from paxcheck.engine.compiled.layout import Arrays
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.limits import Limits, Progress, Watch, resident_memory
+from paxcheck.protocol.properties import Broken
+from paxcheck.protocol.system import Step
+from paxcheck.protocol.world import World
+
+ROOM = 1 << 13
+SLICE = 1 << 18  # states to expand before the clock is looked at
+FIRST_BITS = 18
+
+
+class Asks(Exception):
+    """An action asks which messages were sent: this tier cannot go on."""
+
+
+class NativeTier:
+    """A breadth-first search by the kernel; states are known by their place in the log."""
+
+    def __init__(self, tables: Tables, findings: Findings, limits: Limits, watch: Watch) -> None:
+        self.tables = tables
+        self.findings = findings
+        self.limits = limits
+        self.watch = watch
+        self.arrays = Arrays(tables, len(findings.states) + len(findings.ends))
+        self.arrays.sync()
+        self.arrays.learn()
+        self.counters = np.zeros(kernel.COUNTERS, np.int64)
+        self.levels = [1]
+        self.traps: dict[tuple[int, int, int], list[Any]] = {}
+        self._looked_at: list[Lens] = []
+        width = self.arrays.width
+        self.log = np.zeros(1 << 16, np.uint64)
+        self.bits = FIRST_BITS
+        self.table = np.zeros(width << self.bits, np.uint64)
+        numbers = tables.initial()
+        self.log[:width] = self.arrays.pack(numbers, tuple(tables.system.budgets.values()))
+        self.counters[kernel.COUNT] = 1
+        self._judged = 0  # the states before this one, and the ends before the other, are judged
+        self._ended = 0
+        self._steps_known: dict[Any, list[tuple[str, Broken]]] = {}
+        self._lens_counts = np.zeros(2, np.int64)
+        self._classes: Any = None
+        self._classified: list[list[int]] = []
+        self.work: Any = None
+        self._prepare()
+        self._rehash()
+
+    # The search -----------------------------------------------------------------------------
+
+    @property
+    def distinct(self) -> int:
+        """How many states were found."""
+        return int(self.counters[kernel.COUNT])
+
+    @property
+    def generated(self) -> int:
+        """How many steps were taken."""
+        return int(self.counters[kernel.GENERATED])
+
+    @property
+    def terminal(self) -> int:
+        """In how many states nothing more can happen."""
+        return int(self.counters[kernel.TERMINAL])
+
+    def run(
+        self, *, stop_at_first: bool = False, after_level: Callable[[], None] | None = None
+    ) -> str | None:
+        """Search to the end; the reason when it was stopped before. Raises Asks."""
+        limit = self.limits.states
+        self.counters[kernel.STATES_LIMIT] = -1 if limit is None else limit
+        self._judge_all()
+        reason = self._enough(stop_at_first)
+        while reason is None:
+            start = sum(self.levels[:-1])
+            if int(self.counters[kernel.CURSOR]) < start:
+                self.counters[kernel.CURSOR] = start
+            end = start + self.levels[-1]
+            if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                if start == end:
+                    break
+                return f"the limit of depth {self.limits.depth} was reached"
+            try:
+                reason = self._level(end, stop_at_first)
+            finally:
+                found = self.distinct - end
+                if found:
+                    self.levels.append(found)
+            if not found or reason is not None:
+                break
+            if after_level is not None:
+                after_level()
+        return reason
+
+    def _enough(self, stop_at_first: bool) -> str | None:
+        if stop_at_first and self.findings.violated:
+            return "the search ends at the first violation"
+        return None
+
+    def _level(self, end: int, stop_at_first: bool) -> str | None:
+        c = self.counters
+        while int(c[kernel.CURSOR]) < end:
+            stop = min(end, int(c[kernel.CURSOR]) + SLICE)
+            # Near a limit of states every expansion is looked at, as the reference engine does.
+            near = self.limits.states is not None and (
+                self.distinct + len(self.work.nodes) > self.limits.states
+            )
+            batch = 1 if stop_at_first or near else ROOM
+            code = kernel.expand(
+                self._widths, self._masks, self.layout, self.work, self.log, self.table,
+                self.bits, self.arrays.nodes, self.arrays.fields, stop, batch, c,
+            )  # fmt: skip
+            if code == kernel.MISSING:
+                self._answer()
+            elif code == kernel.TABLE_FULL:
+                self._grow_table()
+            elif code == kernel.LOG_FULL:
+                self._grow_log()
+            elif code == kernel.SEEN_FULL:
+                self._judge_pending()
+                self._room_to_see()
+            if int(c[kernel.PENDING]):
+                self._judge_pending()
+            reason = self._enough(stop_at_first)
+            if reason is None and code == kernel.LIMIT:
+                reason = self.watch.over_states(self.distinct)
+            reason = reason or self.watch.look(self._progress)
+            if reason:
+                return reason
+        return None
+
+    # Answers to the kernel ------------------------------------------------------------------
+
+    def _answer(self) -> None:
+        """Fill the entries that the kernel asked for; the first ones belong to the next state."""
+        total, first = int(self.counters[kernel.REQUESTS]), int(self.counters[kernel.FIRST])
+        cursor = int(self.counters[kernel.CURSOR])
+        requests = [tuple(map(int, r)) for r in self.work.requests[:total]]
+        self.work.requested[:] = 0
+        arrays, tables = self.arrays, self.tables
+        ready: list[tuple[int, int, int]] = []
+        for k, (i, number, column) in enumerate(requests):
+            trapped = self.traps.pop((i, number, column), None)
+            if trapped is None:
+                arrays.compute(i, number, column)
+                if tables.asks:
+                    raise Asks
+                trapped = self._breaches()
+            if trapped and k >= first:
+                # Not yet: the first state that takes this step is still to come.
+                self.traps[i, number, column] = trapped
+                continue
+            for name, broken, step in trapped:
+                self.findings.found.setdefault(name, ((cursor, step), broken))
+            ready.append((i, number, column))
+        old = (self._widths, self.layout, self.arrays.width)
+        if arrays.sync():
+            self._repack(*old)
+        for entry in ready:
+            arrays.fill(*entry)
+        self._prepare()
+
+    def _breaches(self) -> list[tuple[str, Broken, Step]]:
+        """The breaches of step properties by the entries that were just computed."""
+        tables, found = self.tables, self.findings.found
+        breaches: list[tuple[str, Broken, Step]] = []
+        for alarm in tables.alarms:
+            local = tables.rows[alarm.node][alarm.row].local
+            key = (alarm.node, local, alarm.step)
+            judged = self._steps_known.get(key)
+            if judged is None:
+                judged = self._steps_known[key] = self.findings._steps.breaches(alarm)
+            breaches += [(n, broken, alarm.step) for n, broken in judged if n not in found]
+        tables.alarms.clear()
+        return breaches
+
+    def _judge_all(self) -> None:
+        """Show every state that was not judged yet to the properties."""
+        while not (self._scan_states() and self._scan_ends()):
+            self._prepare(fresh=True)
+        self._judged = self.distinct
+        self._ended = int(self.counters[kernel.CURSOR])
+
+    def _scan_states(self) -> bool:
+        at = self._judged
+        while at < self.distinct and self.layout.lenses[0]:
+            at = kernel.judge_range(
+                self._widths, self.layout, self.work, self.log, at, self.distinct,
+                self.arrays.nodes, self.counters,
+            )  # fmt: skip
+            if not self._ask_pending():
+                return False
+            self._room_to_see()
+        return True
+
+    def _scan_ends(self) -> bool:
+        at, end = self._ended, int(self.counters[kernel.CURSOR])
+        while at < end and self.layout.lenses[1]:
+            at = kernel.judge_ends(
+                self._widths, self._masks, self.layout, self.work, self.log, at, end,
+                self.arrays.nodes, self.arrays.fields, self.counters,
+            )  # fmt: skip
+            if not self._ask_pending():
+                return False
+            self._room_to_see()
+        return True
+
+    def _judge_pending(self) -> None:
+        """Ask the properties about the states that look new to them."""
+        if not self._ask_pending():
+            # A property looked at more than before: states that were found in the meantime may
+            # differ in what it did not look at then. Show all of them again.
+            self._prepare(fresh=True)
+            self._judge_all()
+        self._judged = self.distinct
+        self._ended = int(self.counters[kernel.CURSOR])
+        if len(self.findings.states) + len(self.findings.ends) != len(self._looked_at):
+            self._prepare(fresh=True)
+
+    def _ask_pending(self) -> bool:
+        """Judge what the kernel handed over, in order; False when a property looked further."""
+        c = self.counters
+        pending = self.work.pending[: int(c[kernel.PENDING])].tolist()
+        c[kernel.PENDING] = 0
+        width = self.arrays.width
+        found = self.findings.found
+        for at, k in pending:
+            lens = self._looked_at[k]
+            if lens.prop.name in found:
+                continue
+            numbers, budgets = self.arrays.unpack(self.log[at * width : (at + 1) * width])
+            if lens.key(numbers) in lens.answers:
+                continue
+            classes = lens.classes
+            broken = lens.judge(numbers, self.tables.world(numbers, budgets))
+            self.findings.hit(lens, broken, at)
+            if lens.classes is not classes:
+                return False
+        return True
+
+    # Room -----------------------------------------------------------------------------------
+
+    def _prepare(self, fresh: bool = False) -> None:
+        """Make the arguments of the kernel fit the tables."""
+        arrays = self.arrays
+        looked_at = [*self.findings.states, *self.findings.ends]
+        if fresh or arrays.classes is not self._classes:
+            self._looked_at = looked_at
+            self._classes = arrays.classes
+            self._classified = [[0] * arrays.nodes for _ in looked_at]
+            arrays.classes[:] = 0
+        for k, lens in enumerate(self._looked_at):
+            for i in lens.nodes:
+                first, rows = self._classified[k][i], len(self.tables.rows[i])
+                if first < rows:
+                    lens.grow(i)
+                    start = int(arrays.base[i])
+                    arrays.classes[k, start + first : start + rows] = lens.classes[i][first:rows]
+                    self._classified[k][i] = rows
+        states = sum(lens.prop.kind != "at_end" for lens in self._looked_at)
+        self._lens_counts[:] = states, len(self._looked_at) - states
+        self.layout = arrays.layout()._replace(lenses=self._lens_counts)
+        self._widths = (0,) * arrays.width
+        self._masks = (0,) * arrays.mask_words
+        room = max(ROOM, 4 * arrays.most_steps())
+        if fresh or self.work is None or room > len(self.work.nodes) or not self._same_shape():
+            lenses = max(1, len(self._looked_at))
+            slots = self.work.seen.shape[1] // len(self.work.scratch) if self.work else 1 << 16
+            self.work = kernel.Work(
+                states=np.zeros(room * arrays.width, np.uint64),
+                slots=np.zeros(room, np.int64),
+                nodes=np.zeros(room, np.int64),
+                olds=np.zeros(room, np.int64),
+                requested=np.zeros(arrays.total * arrays.mask_words, np.uint64),
+                requests=np.zeros((1 << 14, 3), np.int64),
+                pending=np.zeros((2 * room * lenses, 2), np.int64),
+                seen=np.zeros((lenses, slots * arrays.width), np.uint64),
+                seen_count=np.zeros(lenses, np.int64),
+                scratch=np.zeros(arrays.width, np.uint64),
+            )
+
+    def _same_shape(self) -> bool:
+        arrays, work = self.arrays, self.work
+        return (
+            work.requested.shape[0] == arrays.total * arrays.mask_words
+            and work.scratch.shape[0] == arrays.width
+        )
+
+    def _room_to_see(self) -> None:
+        """Make the sets of seen looks larger when one is half full."""
+        lenses, slots = self.work.seen.shape
+        most = int(self.work.seen_count.max()) + len(self.work.nodes)
+        if most * 2 * self.arrays.width < slots:
+            return
+        self.work = self.work._replace(
+            seen=np.zeros((lenses, slots * 4), np.uint64),
+            seen_count=np.zeros(lenses, np.int64),
+        )
+
+    def _grow_table(self) -> None:
+        more = 2 if self.bits < 22 else 1
+        self._check_memory((self.arrays.width * 8) << (self.bits + more), freed=self.table.nbytes)
+        self.bits += more
+        self._rehash()
+
+    def _rehash(self) -> None:
+        width = self.arrays.width
+        self.table = np.zeros(0, np.uint64)  # let the old one go first
+        self.table = np.zeros(width << self.bits, np.uint64)
+        kernel.insert_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
+
+    def _grow_log(self) -> None:
+        size = self.log.shape[0] + max(ROOM * 4, self.log.shape[0] // 2) * self.arrays.width
+        size = max(size, (self.distinct + 2 * self.work.nodes.shape[0]) * self.arrays.width)
+        self._check_memory(size * 8, freed=self.log.nbytes)
+        self.log.resize(size, refcheck=False)
+
+    def _repack(self, widths: Any, layout: Any, old_width: int) -> None:
+        """Write all states again, because a field has become too narrow."""
+        arrays = self.arrays
+        new_widths = (0,) * arrays.width
+        size = (self.distinct + 4 * ROOM) * arrays.width
+        log = np.zeros(size, np.uint64)
+        kernel.repack(
+            widths, new_widths, self.log, log, self.distinct, arrays.fields, layout,
+            arrays.layout(),
+        )  # fmt: skip
+        self.log = log
+        self._widths = new_widths
+        self._prepare(fresh=True)
+        self._rehash()
+
+    def _check_memory(self, more: int, freed: int) -> None:
+        """Refuse what does not fit. Raises MemoryError before the system would."""
+        free = _available_memory()
+        if free is not None and more - freed > free * 9 // 10:
+            raise MemoryError
+        most = self.limits.memory
+        if most is not None and resident_memory() + more - freed > most:
+            raise MemoryLimit(f"the limit of {most / 2**20:,.0f} MiB of memory was reached")
+
+    # Back to worlds -------------------------------------------------------------------------
+
+    def world(self, at: int) -> World:
+        """The world of a state."""
+        width = self.arrays.width
+        numbers, budgets = self.arrays.unpack(self.log[at * width : (at + 1) * width])
+        return self.tables.world(numbers, budgets)
+
+    def path(self, at: int) -> list[World]:
+        """The worlds on the shortest way to a state that the search found first."""
+        starts = [0]
+        for size in self.levels:
+            starts.append(starts[-1] + size)
+        level = next(d for d in range(len(self.levels)) if at < starts[d + 1])
+        worlds = [self.world(at)]
+        while level:
+            level -= 1
+            at = int(
+                kernel.parent_of(
+                    self._widths, self._masks, self.layout, self.log, at,
+                    starts[level], starts[level + 1], self.arrays.nodes, self.arrays.fields,
+                )  # fmt: skip
+            )
+            worlds.append(self.world(at))
+        return worlds[::-1]
+
+    def _progress(self, seconds: float, memory: int) -> Progress:
+        start = sum(self.levels[:-1])
+        return Progress(
+            distinct=self.distinct,
+            generated=self.generated,
+            depth=len(self.levels),
+            frontier=self.distinct - start - self.levels[-1],
+            seconds=seconds,
+            memory=memory,
+            previous_frontier=self.levels[-1],
+            violated=self.findings.violated,
+        )
+
+
+class MemoryLimit(Exception):
+    """The next array would break the limit on memory; the message says which."""
+
+
+def _available_memory() -> int | None:
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
