@@ -1,0 +1,230 @@
+"""Runs the monitors over the facts of a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from paxcheck.paxos import facts as fact_module
+from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Members
+from paxcheck.paxos.monitor import Breach, Handler, Monitor, Observed
+from paxcheck.trace.observe.catalogue import RULES, Rule, rules_for
+from paxcheck.trace.observe.verdict import (
+    Answer,
+    Mention,
+    PropertyAnswer,
+    TraceVerdict,
+    Violation,
+)
+from paxcheck.trace.observe.words import in_words
+
+KEPT = 1000
+"""How many violations of one property are kept in full; the rest is only counted."""
+
+SHOWN = 8
+"""How many lines of evidence one violation shows: the first ones, and the line itself."""
+
+FACTS: tuple[type[Fact], ...] = tuple(
+    [
+        kind
+        for kind in vars(fact_module).values()
+        if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
+    ]
+)
+
+_LIFE = (Booted, Members, LinesLost)
+
+
+class Observer:
+    """Judges one log, fact by fact: `take` facts, then ask for the `verdict`.
+
+    `breaches`: what is broken so far, in the order of reading; a quorum that was not seen is
+    judged only when all is read. Memory grows with slots, terms and entries, not with lines.
+    """
+
+    def __init__(self, declaration: Declaration, only: Iterable[str] = ()) -> None:
+        self.declaration = declaration
+        self.world = Observed(declaration)
+        wanted = set(only)
+        self.rules = [r for r in rules_for(declaration.family) if not wanted or r.name in wanted]
+        self.monitors: dict[str, Monitor] = {
+            rule.name: rule.monitor(self.world)
+            for rule in self.rules
+            if rule.name not in declaration.cannot
+        }
+        self.table: dict[type[Fact], list[Handler]] = {kind: [] for kind in FACTS}
+        for monitor in self.monitors.values():
+            handlers = monitor.handlers()
+            for kind in FACTS:
+                if kind.__name__ in handlers:
+                    self.table[kind].append(handlers[kind.__name__])
+        self.breaches: dict[str, list[Breach]] = {}
+        self.counts: dict[str, int] = {}
+        self.files: dict[str, None] = {}
+        self.seen: set[type[Fact]] = set()
+        self.facts = 0
+        self.events = 0
+        self.started = time.perf_counter()
+
+    def take(
+        self, facts: Iterable[Fact], progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Read facts. `progress(events, line)` is called about every 50,000 facts."""
+        table, nodes, world = self.table, self.world.nodes, self.world
+        file: str | None = None
+        line = -1
+        count = events = 0
+        for fact in facts:
+            count += 1
+            if fact.line != line or fact.file != file:
+                events += 1
+                line = fact.line
+                if fact.file != file:
+                    file = fact.file
+                    self.files[file] = None
+                if progress is not None and not events & 0xFFFF:
+                    progress(self.events + events, line)
+            kind = type(fact)
+            view = nodes.get(fact.node)
+            if view is None or kind in _LIFE:
+                view = world.take(fact)
+            if not fact.inc:
+                # The log does not number lives: the starts that it shows are counted instead.
+                msgspec.structs.force_setattr(fact, "inc", view.inc or 1)
+            for handle in table[kind]:
+                found = handle(fact)
+                if found is not None:
+                    self._keep(found)
+            if fact.time is not None:
+                view.last_time = fact.time
+            self.seen.add(kind)
+        self.facts += count
+        self.events += events
+
+    def _keep(self, breach: Breach) -> None:
+        count = self.counts.get(breach.name, 0)
+        self.counts[breach.name] = count + 1
+        if count < KEPT:
+            self.breaches.setdefault(breach.name, []).append(breach)
+
+    def finish(self) -> None:
+        """The whole log is read: judge what had to wait for it."""
+        for monitor in self.monitors.values():
+            for breach in monitor.end():
+                self._keep(breach)
+
+    def verdict(self, all_of_them: bool = False) -> TraceVerdict:
+        """The answer. `all_of_them`: keep every violation of a property, not only the first."""
+        answers = tuple([self._answer(rule, all_of_them) for rule in self.rules])
+        verdicts = {answer.verdict for answer in answers}
+        verdict: Answer = "not_observable"
+        if "violated" in verdicts:
+            verdict = "violated"
+        elif "ok" in verdicts:
+            verdict = "ok"
+        nodes = {n: view.inc or 1 for n, view in sorted(self.world.nodes.items()) if n}
+        notes = list(self.declaration.notes)
+        if not self.facts:
+            notes.append("no line of the input told anything: it is empty, or not of this format")
+        return TraceVerdict(
+            verdict=verdict,
+            format=self.declaration.name,
+            files=tuple(self.files),
+            events=self.events,
+            facts=self.facts,
+            checks=sum([answer.checks for answer in answers]),
+            quorums=sum([answer.quorums for answer in answers]),
+            nodes=nodes,
+            seconds=time.perf_counter() - self.started,
+            properties=answers,
+            notes=tuple(notes),
+        )
+
+    def _answer(self, rule: Rule, all_of_them: bool) -> PropertyAnswer:
+        monitor = self.monitors.get(rule.name)
+        breaches = self.breaches.get(rule.name, [])
+        verdict: Answer = "ok"
+        reason = ""
+        if breaches:
+            verdict = "violated"
+        elif monitor is None:
+            verdict, reason = "not_observable", self.declaration.cannot[rule.name]
+        elif not monitor.checks:
+            verdict, reason = "not_observable", self._missing(monitor)
+        elif monitor.unsure:
+            reason = "in part: " + _doubts(monitor)
+        position = {name: i for i, name in enumerate(self.files)}
+        ordered = sorted(breaches, key=lambda b: (position.get(b.fact.file, 0), b.fact.line))
+        return PropertyAnswer(
+            name=rule.name,
+            verdict=verdict,
+            rule=rule.text,
+            source=rule.source,
+            checks=monitor.checks if monitor else 0,
+            quorums=monitor.quorums if monitor else 0,
+            count=self.counts.get(rule.name, 0),
+            reason=reason,
+            violations=tuple([violation(b) for b in (ordered if all_of_them else ordered[:1])]),
+        )
+
+    def _missing(self, monitor: Monitor) -> str:
+        if monitor.unsure:
+            return _doubts(monitor)
+        return f"the log does not show {monitor.needs}"
+
+
+def observe(
+    facts: Iterable[Fact],
+    declaration: Declaration,
+    *,
+    only: Iterable[str] = (),
+    all_of_them: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> TraceVerdict:
+    """Judge a log: the shared properties over the facts that it tells.
+
+    `only`: names of properties; all of the declaration's families without it. Texts of the lines
+    are not in the answer yet: `with_texts` (see texts.py) adds them.
+    """
+    observer = Observer(declaration, only)
+    observer.take(facts, progress)
+    observer.finish()
+    return observer.verdict(all_of_them)
+
+
+def violation(breach: Breach) -> Violation:
+    """A breach as it is reported."""
+    rule = RULES[breach.name]
+    fact = breach.fact
+    mentions: list[Mention] = []
+    evidence = breach.evidence
+    if len(evidence) > SHOWN:
+        evidence = (*evidence[: SHOWN - 1], evidence[-1])
+    for item in evidence:
+        mentions.append(_mention(item))
+    return Violation(
+        property=breach.name,
+        file=fact.file,
+        line=fact.line,
+        node=fact.node,
+        incarnation=fact.inc,
+        rule=rule.text,
+        source=rule.source,
+        message=breach.reason,
+        before=breach.before,
+        after=breach.after,
+        across_restart=any(f.node == fact.node and f.inc < fact.inc for f in breach.evidence),
+        evidence=tuple(mentions),
+    )
+
+
+def _mention(fact: Fact) -> Mention:
+    return Mention(fact.file, fact.line, fact.node, in_words(fact), fact.inc)
+
+
+def _doubts(monitor: Monitor) -> str:
+    told: list[Any] = sorted(monitor.unsure.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(f"{why} ({count}x)" if count > 1 else why for why, count in told[:3])
