@@ -63,3 +63,40 @@ def add_to(typingctx, array, index, value):
         return builder.atomic_rmw("add", place, args[2], "acq_rel")
 
     return types.int64(array, types.int64, types.int64), codegen
+
+
+def _loader(invariant):
+    def codegen(context, builder, signature, args):
+        shape = signature.args[0]
+        view = cgutils.create_struct_proxy(shape)(context, builder, args[0])
+        value = builder.load(builder.gep(view.data, [args[1]]))
+        if invariant:
+            value.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return value
+
+    return codegen
+
+
+@intrinsic
+def fixed(typingctx, array, index):
+    """`array[index]` of a flat array that does not change during the call; no checks at all."""
+    return array.dtype(array, types.int64), _loader(True)
+
+
+@intrinsic
+def get(typingctx, array, index):
+    """`array[index]` of a flat array, without a look at the sign of the index."""
+    return array.dtype(array, types.int64), _loader(False)
+
+
+@intrinsic
+def put(typingctx, array, index, value):
+    """`array[index] = value` in a flat array, without a look at the sign of the index."""
+
+    def codegen(context, builder, signature, args):
+        shape = signature.args[0]
+        view = cgutils.create_struct_proxy(shape)(context, builder, args[0])
+        builder.store(args[2], builder.gep(view.data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, array.dtype), codegen

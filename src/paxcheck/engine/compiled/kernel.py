@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from paxcheck.engine.compiled.intrinsics import prefetch, trailing_zeros
+from paxcheck.engine.compiled.intrinsics import fixed, get, prefetch, put, trailing_zeros
 
 # Places in the vector of counters that a call reads and writes.
 CURSOR, COUNT, GENERATED, TERMINAL, PENDING, REQUESTS, FIRST, STATES_LIMIT = range(8)
@@ -66,21 +66,27 @@ class Work(NamedTuple):
     requested: np.ndarray  # (row, word)
     requests: np.ndarray  # (request, 3): node, number of the row, column
     pending: np.ndarray  # (pending, 2): state, lens
-    seen: np.ndarray  # (lens, slot, word)
+    seen: np.ndarray  # (lens, slot, word), flat
+    room: np.ndarray  # rows in `classes`, slots of a lens in `seen`
     seen_count: np.ndarray
     scratch: np.ndarray  # (word)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _hash(words, at, width, bits):
-    x = words[at]
+    x = get(words, at)
     for w in range(1, width):
-        x = (x ^ (x >> np.uint64(32))) * K1 + words[at + w]
+        x = (x ^ (x >> np.uint64(32))) * K1 + get(words, at + w)
     x ^= x >> np.uint64(31)
     x *= K1
     x ^= x >> np.uint64(29)
     x *= K2
     return np.int64(x >> np.uint64(64 - bits))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _word(width, lay, c):
+    return fixed(lay.word, c) if width > 1 else 0
 
 
 @njit(cache=True, nogil=True)
@@ -110,24 +116,25 @@ def repack(old_widths, new_widths, old, new, count, fields, old_lay, new_lay):
 
 @njit(cache=True, nogil=True, inline="always")
 def _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready):
-    """Read a state: rows, and for each node the live bits. False where a bit is not known."""
+    """Read a state: its rows, and the live bits of each node. False if a bit is not known."""
     width, words = len(widths), len(masks)
     for c in range(fields):
-        number = np.int64((log[at * width + lay.word[c]] >> lay.shift[c]) & lay.field[c])
-        ids[c] = number
-        rows[c] = lay.base[c] + number
-    budget = ids[nodes] if fields > nodes else 0
-    complete = True
+        word = get(log, at * width + _word(width, lay, c))
+        number = np.int64((word >> fixed(lay.shift, c)) & fixed(lay.field, c))
+        put(ids, c, number)
+        put(rows, c, fixed(lay.base, c) + number)
+    budget = get(ids, nodes) if fields > nodes else 0
+    unknown = np.uint64(0)
     for i in range(nodes):
-        row = rows[i]
+        row = get(rows, i)
         for w in range(words):
-            mask = lay.allowed[(budget * nodes + i) * words + w]
-            for k in range(lay.sender_at[i], lay.sender_at[i + 1]):
-                mask |= lay.offers[(rows[lay.senders[k]] * nodes + i) * words + w]
-            if mask & ~lay.known[row * words + w]:
-                complete = False
-            ready[i * words + w] = mask
-    return complete
+            mask = fixed(lay.allowed, (budget * nodes + i) * words + w)
+            for k in range(fixed(lay.sender_at, i), fixed(lay.sender_at, i + 1)):
+                sender = get(rows, fixed(lay.senders, k))
+                mask |= fixed(lay.offers, (sender * nodes + i) * words + w)
+            unknown |= mask & ~fixed(lay.known, row * words + w)
+            put(ready, i * words + w, mask & fixed(lay.live, row * words + w))
+    return unknown == np.uint64(0)
 
 
 @njit(cache=True, nogil=True)
@@ -140,10 +147,15 @@ def _request(widths, masks, lay, work, log, cursor, count, nodes, fields, rows, 
     room = work.requests.shape[0]
     for at in range(cursor, last):
         if not _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready):
+            budget = ids[nodes] if fields > nodes else 0
             for i in range(nodes):
                 for w in range(words):
                     row = rows[i] * words + w
-                    missing = ready[i * words + w] & ~lay.known[row] & ~work.requested[row]
+                    missing = lay.allowed[(budget * nodes + i) * words + w]
+                    for k in range(lay.sender_at[i], lay.sender_at[i + 1]):
+                        sender = rows[lay.senders[k]]
+                        missing |= lay.offers[(sender * nodes + i) * words + w]
+                    missing &= ~lay.known[row] & ~work.requested[row]
                     while missing and found < room:
                         bit = np.int64(trailing_zeros(missing))
                         missing &= missing - np.uint64(1)
@@ -159,69 +171,67 @@ def _request(widths, masks, lay, work, log, cursor, count, nodes, fields, rows, 
     return found, first
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _judge(widths, lay, work, lens, log, at, nodes, counters):
+@njit(cache=True, nogil=True)
+def _judge(widths, lay, work, classes, lens, log, at, nodes, counters):
     """Hand a state to a lens, if no state before it looked the same."""
     width = len(widths)
-    all_rows = lay.classes.shape[1]
-    size = work.seen.shape[1] // width
-    key = np.uint64(0)
-    start = lens * work.seen.shape[1]
-    flat = work.seen.reshape(-1)
-    classes = lay.classes.reshape(-1)
+    first = lens * fixed(work.room, 0)  # where the classes of this lens begin
+    slots = fixed(work.room, 1)
     # The key is a state with classes for rows; a class is never larger than its row's number.
+    key = np.uint64(0)
     for w in range(width):
-        part = np.uint64(0)
-        for c in range(nodes):
-            if lay.word[c] == w:
-                number = np.int64((log[at * width + w] >> lay.shift[c]) & lay.field[c])
-                group = classes[lens * all_rows + lay.base[c] + number]
-                part |= np.uint64(group) << lay.shift[c]
-        work.scratch[w] = part
-        key = (key ^ (key >> np.uint64(32))) * K1 + part
+        put(work.scratch, w, np.uint64(0))
+    for c in range(nodes):
+        word = _word(width, lay, c)
+        field = (get(log, at * width + word) >> fixed(lay.shift, c)) & fixed(lay.field, c)
+        group = np.uint64(fixed(classes, first + fixed(lay.base, c) + np.int64(field)))
+        put(work.scratch, word, get(work.scratch, word) | group << fixed(lay.shift, c))
+    for w in range(width):
+        key = (key ^ (key >> np.uint64(32))) * K1 + get(work.scratch, w)
     key ^= key >> np.uint64(31)
     key *= K2
-    slot = np.int64(key >> np.uint64(20)) & (size - 1)
+    slot = np.int64(key >> np.uint64(20)) & (slots - 1)
     # Bit 63 of word 0 is never used by a state; here it says that the slot is taken.
     taken = np.uint64(1) << np.uint64(63)
+    put(work.scratch, 0, get(work.scratch, 0) | taken)
     while True:
-        place = start + slot * width
-        if flat[place] == np.uint64(0):
+        place = (lens * slots + slot) * width
+        if get(work.seen, place) == np.uint64(0):
             for w in range(width):
-                flat[place + w] = work.scratch[w]
-            flat[place] |= taken
+                put(work.seen, place + w, get(work.scratch, w))
             work.seen_count[lens] += 1
             p = counters[PENDING]
             work.pending[p, 0] = at
             work.pending[p, 1] = lens
             counters[PENDING] = p + 1
             return
-        same = flat[place] == work.scratch[0] | taken
-        for w in range(1, width):
-            if flat[place + w] != work.scratch[w]:
-                same = False
-        if same:
+        differs = np.uint64(0)
+        for w in range(width):
+            differs |= get(work.seen, place + w) ^ get(work.scratch, w)
+        if differs == np.uint64(0):
             return
-        slot = (slot + 1) & (size - 1)
+        slot = (slot + 1) & (slots - 1)
 
 
 @njit(cache=True, nogil=True)
 def judge_range(widths, lay, work, log, first, last, nodes, counters):
     """Hand the states of a range to the lenses; the first one that found no room, or `last`."""
+    classes = lay.classes.reshape(-1)
     for at in range(first, last):
         for lens in range(lay.lenses[0]):
             if (
                 counters[PENDING] >= work.pending.shape[0]
-                or work.seen_count[lens] * 2 * len(widths) >= work.seen.shape[1]
+                or work.seen_count[lens] * 2 >= work.room[1]
             ):
                 return at
-            _judge(widths, lay, work, lens, log, at, nodes, counters)
+            _judge(widths, lay, work, classes, lens, log, at, nodes, counters)
     return last
 
 
 @njit(cache=True, nogil=True)
 def judge_ends(widths, masks, lay, work, log, first, last, nodes, fields, counters):
     """Hand the terminal states of a range to their lenses; as `judge_range`."""
+    classes = lay.classes.reshape(-1)
     words = len(masks)
     rows = np.empty(fields, np.int64)
     ids = np.empty(fields, np.int64)
@@ -239,10 +249,10 @@ def judge_ends(widths, masks, lay, work, log, first, last, nodes, fields, counte
         for lens in range(judged, judged + ended):
             if (
                 counters[PENDING] >= work.pending.shape[0]
-                or work.seen_count[lens] * 2 * len(widths) >= work.seen.shape[1]
+                or work.seen_count[lens] * 2 >= work.room[1]
             ):
                 return at
-            _judge(widths, lay, work, lens, log, at, nodes, counters)
+            _judge(widths, lay, work, classes, lens, log, at, nodes, counters)
     return last
 
 
@@ -271,7 +281,7 @@ def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
                 continue
             entries = lay.entry_at[i] + ids[i] * lay.columns[i]
             for w in range(words):
-                rest = ready[i * words + w] & lay.live[rows[i] * words + w]
+                rest = ready[i * words + w]
                 while rest:
                     bit = np.int64(trailing_zeros(rest))
                     rest &= rest - np.uint64(1)
@@ -328,7 +338,7 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
         if lenses and counters[PENDING] + room * lenses > work.pending.shape[0]:
             return PENDING_FULL
         for lens in range(lenses):
-            if (work.seen_count[lens] + room) * 2 * width > work.seen.shape[1]:
+            if (work.seen_count[lens] + room) * 2 > work.room[1]:
                 return SEEN_FULL
         # Find the successors of a few states, and ask for the places where they belong.
         cursor = counters[CURSOR]
@@ -341,72 +351,72 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
                 break
             quiet = True
             for i in range(nodes):
-                row = rows[i]
-                old = ids[i]
-                where = lay.word[i]
-                shift = lay.shift[i]
-                entries = lay.entry_at[i] + old * lay.columns[i]
                 for w in range(words):
-                    rest = ready[i * words + w] & lay.live[row * words + w]
+                    rest = get(ready, i * words + w)
+                    if rest == np.uint64(0):
+                        continue
+                    quiet = False
+                    row = get(rows, i)
+                    old = get(ids, i)
+                    where = _word(width, lay, i)
+                    shift = fixed(lay.shift, i)
+                    entries = fixed(lay.entry_at, i) + old * fixed(lay.columns, i)
                     while rest:
                         bit = np.int64(trailing_zeros(rest))
                         rest &= rest - np.uint64(1)
-                        column = lay.column[(i * words + w) * 64 + bit]
-                        after = lay.entry[entries + column]
+                        column = fixed(lay.column, (i * words + w) * 64 + bit)
+                        after = np.int64(fixed(lay.entry, entries + column))
                         branch, last = 0, 1
                         if after < 0:
                             branch = 1 - after
-                            last = branch + lay.branches[-after]
+                            last = branch + fixed(lay.branches, -after)
                             after = 0
-                        quiet = False
                         for b in range(branch, last):
-                            number = np.int64(after) if after else np.int64(lay.branches[b])
+                            number = after if after else fixed(lay.branches, b)
                             if number == 0:
                                 continue  # an exception: no state
+                            at = found * width
                             for v in range(width):
-                                work.states[found * width + v] = log[cursor * width + v]
-                            work.states[found * width + where] ^= np.uint64(old ^ number) << shift
+                                put(work.states, at + v, get(log, cursor * width + v))
+                            changed = get(work.states, at + where)
+                            put(work.states, at + where, changed ^ np.uint64(old ^ number) << shift)
                             if fields > nodes and lay.fault[i, column] >= 0:
-                                left = ids[nodes]
+                                left = get(ids, nodes)
                                 spent = np.uint64(left ^ lay.spend[lay.fault[i, column], left])
-                                where_left = found * width + lay.word[nodes]
-                                work.states[where_left] ^= spent << lay.shift[nodes]
-                            slot = _hash(work.states, found * width, width, bits)
+                                work.states[at + lay.word[nodes]] ^= spent << lay.shift[nodes]
+                            slot = _hash(work.states, at, width, bits)
                             prefetch(table, slot * width)
-                            work.slots[found] = slot
-                            work.nodes[found] = i
-                            work.olds[found] = row
+                            put(work.slots, found, slot)
+                            put(work.nodes, found, i)
+                            put(work.olds, found, row)
                             found += 1
             if quiet:
                 counters[TERMINAL] += 1
                 for lens in range(judged, lenses):
-                    _judge(widths, lay, work, lens, log, cursor, nodes, counters)
+                    _judge(widths, lay, work, classes, lens, log, cursor, nodes, counters)
             cursor += 1
         # Put the new ones into the table and at the end of the log.
         for k in range(found):
-            slot = work.slots[k]
+            slot = get(work.slots, k)
             place = slot * width
             while True:
-                if table[place] == np.uint64(0):
+                if get(table, place) == np.uint64(0):
                     for v in range(width):
-                        table[place + v] = work.states[k * width + v]
-                        log[count * width + v] = work.states[k * width + v]
-                    i = work.nodes[k]
+                        put(table, place + v, get(work.states, k * width + v))
+                        put(log, count * width + v, get(work.states, k * width + v))
+                    i = get(work.nodes, k)
                     for lens in range(judged):
-                        field = work.states[k * width + lay.word[i]] >> lay.shift[i]
-                        number = np.int64(field & lay.field[i])
-                        if (
-                            classes[lens * all_rows + work.olds[k]]
-                            != classes[lens * all_rows + lay.base[i] + number]
-                        ):
-                            _judge(widths, lay, work, lens, log, count, nodes, counters)
+                        field = get(work.states, k * width + _word(width, lay, i))
+                        number = np.int64((field >> fixed(lay.shift, i)) & fixed(lay.field, i))
+                        before = fixed(classes, lens * all_rows + get(work.olds, k))
+                        if before != fixed(classes, lens * all_rows + fixed(lay.base, i) + number):
+                            _judge(widths, lay, work, classes, lens, log, count, nodes, counters)
                     count += 1
                     break
-                same = True
+                differs = np.uint64(0)
                 for v in range(width):
-                    if table[place + v] != work.states[k * width + v]:
-                        same = False
-                if same:
+                    differs |= get(table, place + v) ^ get(work.states, k * width + v)
+                if differs == np.uint64(0):
                     break
                 slot = (slot + 1) & mask
                 place = slot * width

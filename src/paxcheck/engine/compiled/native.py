@@ -19,6 +19,7 @@ from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.layout import Arrays
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.limits import Limits, Progress, Watch, resident_memory
+from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.properties import Broken
 from paxcheck.protocol.system import Step
 from paxcheck.protocol.world import World
@@ -57,6 +58,7 @@ class NativeTier:
         self._judged = 0  # the states before this one, and the ends before the other, are judged
         self._ended = 0
         self._steps_known: dict[Any, list[tuple[str, Broken]]] = {}
+        self._envelopes: dict[int, Envelope] = {}
         self._lens_counts = np.zeros(2, np.int64)
         self._classes: Any = None
         self._classified: list[list[int]] = []
@@ -250,11 +252,35 @@ class NativeTier:
             if lens.key(numbers) in lens.answers:
                 continue
             classes = lens.classes
-            broken = lens.judge(numbers, self.tables.world(numbers, budgets))
-            self.findings.hit(lens, broken, at)
+            broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets))
             if lens.classes is not classes:
+                # It asked for messages that it was not shown: ask again with all of them.
+                lens.answers.clear()
+                broken = lens.judge(numbers, self.tables.world(numbers, budgets))
+                self.findings.hit(lens, broken, at)
                 return False
+            self.findings.hit(lens, broken, at)
         return True
+
+    def _seen_world(self, lens: Lens, numbers: tuple[int, ...], budgets: tuple[int, ...]) -> World:
+        """A state with those messages only for which the property ever asked."""
+        tables = self.tables
+        mask = 0
+        for kind, bits in tables.class_masks.items():
+            if issubclass(kind, tuple(lens._kinds)):
+                mask |= bits
+        mask &= tables.available(numbers)
+        envelopes: list[Envelope] = []
+        while mask:
+            low = mask & -mask
+            message = self._envelopes.get(low)
+            if message is None:
+                content, receivers = tables.contents[low.bit_length() - 1]
+                message = self._envelopes[low] = Envelope(receivers[0], content)
+            envelopes.append(message)
+            mask ^= low
+        locals_ = tuple([rows[n].local for rows, n in zip(tables.rows, numbers, strict=True)])
+        return World(locals_, frozenset(envelopes), budgets)
 
     # Room -----------------------------------------------------------------------------------
 
@@ -283,7 +309,7 @@ class NativeTier:
         room = max(ROOM, 4 * arrays.most_steps())
         if fresh or self.work is None or room > len(self.work.nodes) or not self._same_shape():
             lenses = max(1, len(self._looked_at))
-            slots = self.work.seen.shape[1] // len(self.work.scratch) if self.work else 1 << 16
+            slots = int(self.work.room[1]) if self.work else 1 << 16
             self.work = kernel.Work(
                 states=np.zeros(room * arrays.width, np.uint64),
                 slots=np.zeros(room, np.int64),
@@ -292,7 +318,8 @@ class NativeTier:
                 requested=np.zeros(arrays.total * arrays.mask_words, np.uint64),
                 requests=np.zeros((1 << 14, 3), np.int64),
                 pending=np.zeros((2 * room * lenses, 2), np.int64),
-                seen=np.zeros((lenses, slots * arrays.width), np.uint64),
+                seen=np.zeros(lenses * slots * arrays.width, np.uint64),
+                room=np.array([arrays.total, slots], np.int64),
                 seen_count=np.zeros(lenses, np.int64),
                 scratch=np.zeros(arrays.width, np.uint64),
             )
@@ -306,14 +333,15 @@ class NativeTier:
 
     def _room_to_see(self) -> None:
         """Make the sets of seen looks larger when one is half full."""
-        lenses, slots = self.work.seen.shape
+        slots = int(self.work.room[1])
         most = int(self.work.seen_count.max()) + len(self.work.nodes)
-        if most * 2 * self.arrays.width < slots:
-            return
-        self.work = self.work._replace(
-            seen=np.zeros((lenses, slots * 4), np.uint64),
-            seen_count=np.zeros(lenses, np.int64),
-        )
+        if most * 2 >= slots:
+            lenses = len(self.work.seen_count)
+            self.work = self.work._replace(
+                seen=np.zeros(lenses * slots * 4 * self.arrays.width, np.uint64),
+                room=np.array([self.arrays.total, slots * 4], np.int64),
+                seen_count=np.zeros(lenses, np.int64),
+            )
 
     def _grow_table(self) -> None:
         more = 2 if self.bits < 22 else 1
