@@ -85,7 +85,9 @@ class Observed:
             view.inc = fact.inc or view.inc + 1
             view.gap = None
             view.whole = (new and fact.first is True) or (view.whole and not new)
-        elif isinstance(fact, Members):
+            return view
+        view.inc = fact.inc or view.inc or 1
+        if isinstance(fact, Members):
             if fact.node:
                 view.config = fact.members
             else:
