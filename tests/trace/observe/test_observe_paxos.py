@@ -345,5 +345,5 @@ def test_a_restart_in_between_is_a_lost_disk() -> None:
     ]
     first = judge("promise-never-goes-back", facts).first
     assert first is not None
-    assert (first.across_restart, first.incarnation) == (True, 1)
+    assert (first.across_restart, first.incarnation) == (True, 2)
     assert judge("promise-never-goes-back", [facts[0], facts[2]]).first is not None
