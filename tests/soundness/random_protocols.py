@@ -148,10 +148,10 @@ def build(spec: Spec) -> Random:
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> Spec:
+def specs(draw: st.DrawFn, networks: tuple[str, ...] = ("set", "bag", "fifo")) -> Spec:
     """Random protocols in random configurations, all networks, all faults."""
     nodes = draw(st.integers(1, 3))
-    network = draw(st.sampled_from(["set", "bag", "fifo"]))
+    network = draw(st.sampled_from(networks))
     triggers: list[Trigger] = [("act", 0, 0), ("act", 1, 0)]
     triggers += [("msg", kind, n) for kind in (0, 1) for n in (0, 1)]
     values = st.integers(0, TOP)

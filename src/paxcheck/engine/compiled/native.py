@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from paxcheck.engine.compiled import kernel
-from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.findings import Findings, coverage_of, steps_between
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.layout import Arrays
+from paxcheck.engine.compiled.python_tier import PythonTier
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Watch, resident_memory
+from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.properties import Broken
 from paxcheck.protocol.system import Step
@@ -252,7 +255,11 @@ class NativeTier:
             if lens.key(numbers) in lens.answers:
                 continue
             classes = lens.classes
-            broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets))
+            try:
+                broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets))
+            except Exception:
+                # It may miss what it was not shown. With all messages it says what is wrong.
+                broken = lens.judge(numbers, self.tables.world(numbers, budgets))
             if lens.classes is not classes:
                 # It asked for messages that it was not shown: ask again with all of them.
                 lens.answers.clear()
@@ -438,3 +445,53 @@ def _available_memory() -> int | None:
     except OSError:
         return None
     return None
+
+
+def go_on(
+    python: PythonTier, behaviors: dict[str, tuple[Step, ...]], stop_at_first: bool
+) -> Verdict | None:
+    """Do natively what the Python tier began; None where only that one can go on.
+
+    `behaviors`: the runs to what was found so far.
+    """
+    findings, watch, tables = python.findings, python.watch, python.tables
+    if tables.asks:
+        return None
+    before = dict(findings.found)
+    python_lenses = (list(findings.states), list(findings.ends))
+    try:
+        tier = NativeTier(tables, findings, watch.limits, watch)
+        stopped = tier.run(stop_at_first=stop_at_first)
+    except Asks:
+        # Forget what this tier found: its places mean nothing to the other one.
+        findings.found = before
+        shown = {name for name in before}
+        findings.states = [x for x in python_lenses[0] if x.prop.name not in shown]
+        findings.ends = [x for x in python_lenses[1] if x.prop.name not in shown]
+        return None
+    except KeyboardInterrupt:
+        stopped = "it was interrupted"
+    except MemoryLimit as problem:
+        stopped = str(problem)
+    except MemoryError:
+        stopped = "the machine has no more memory"
+    for name, ((at, step), _) in findings.found.items():
+        if name not in behaviors:
+            steps = steps_between(tables.system, tier.path(at))
+            behaviors[name] = steps if step is None else (*steps, step)
+    return Verdict(
+        engine="compiled",
+        distinct_states=tier.distinct,
+        generated_states=tier.generated,
+        depth=len(tier.levels) - 1,
+        seconds=watch.seconds,
+        properties=property_verdicts(findings.properties, findings.found, behaviors, stopped),
+        levels=tuple(tier.levels),
+        terminal_states=tier.terminal,
+        stopped=stopped,
+        coverage=coverage_of(tables),
+        notes=(
+            f"native search: {8 * tier.arrays.width} bytes a state, "
+            f"{tables.calls:,} handler calls for {tier.distinct:,} states",
+        ),
+    )
