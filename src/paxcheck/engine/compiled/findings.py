@@ -6,14 +6,16 @@ from one to the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.judging import Lens, StepJudge
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.verdict import Count, Coverage
 from paxcheck.protocol.execute import NodeFault
+from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.system import Step, System
 from paxcheck.protocol.world import World
@@ -25,12 +27,14 @@ Place = tuple[Any, Step | None]
 class Findings:
     """The properties of one search, what was found, and how often places were reached."""
 
-    def __init__(self, tables: Tables, properties: Sequence[Property]) -> None:
+    def __init__(
+        self, tables: Any, properties: Sequence[Property], lens: Callable[..., Lens] = Lens
+    ) -> None:
         self.tables = tables
         self.properties = tuple(properties)
         self.found: dict[str, tuple[Place, Broken | None]] = {}
-        self.states = [Lens(tables, p) for p in properties if p.kind in ("invariant", "reachable")]
-        self.ends = [Lens(tables, p) for p in properties if p.kind == "at_end"]
+        self.states = [lens(tables, p) for p in properties if p.kind in ("invariant", "reachable")]
+        self.ends = [lens(tables, p) for p in properties if p.kind == "at_end"]
         self._steps = StepJudge(tables, properties)
         self._reachable = {p.name for p in properties if p.kind == "reachable"}
 
@@ -63,13 +67,15 @@ def steps_between(system: System, worlds: Sequence[World]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def coverage_of(tables: Tables) -> Coverage:
+def coverage_of(tables: Tables | InboxTables) -> Coverage:
     """What ran at least once. Counts are distinct (local state, message) pairs, not steps."""
     system = tables.system
     ran: dict[str, list[int]] = {name: [0, 0] for name in system.all_handlers()}
     rules: dict[str, list[int]] = {name: [0, 0] for name in system.all_rules()}
     for (_, local, trigger), outcomes in tables.pairs():
-        did = [o for o in outcomes if o.local != local or o.sent or o.error]
+        # In a fifo network an ignored delivery moves the queue on: it is a step.
+        always = system.network == "fifo" and isinstance(trigger, Envelope)
+        did = [o for o in outcomes if always or o.local != local or o.sent or o.error]
         if did or not isinstance(trigger, NodeFault):
             counts = ran.setdefault(system.handler_name(trigger), [0, 0])
             counts[0] += len(did)

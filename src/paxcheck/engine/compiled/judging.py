@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from paxcheck.engine.compiled.tables import Alarm, Tables
+from paxcheck.engine.compiled.tables import Alarm
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.world import Part, World, WorldView
 
@@ -18,7 +18,7 @@ from paxcheck.protocol.world import Part, World, WorldView
 class Lens:
     """What one property sees of the rows; its answers so far."""
 
-    def __init__(self, tables: Tables, prop: Property) -> None:
+    def __init__(self, tables: Any, prop: Property) -> None:
         self.tables = tables
         self.prop = prop
         self.answers: dict[tuple[int, ...], bool] = {}
@@ -90,7 +90,7 @@ class Lens:
 class StepJudge:
     """Judges each new table entry by the step invariants, once for each local step."""
 
-    def __init__(self, tables: Tables, properties: Sequence[Property]) -> None:
+    def __init__(self, tables: Any, properties: Sequence[Property]) -> None:
         self.tables = tables
         self.properties = [p for p in properties if p.kind == "step_invariant"]
         self.no_exception = any(p.kind == "no_exception" for p in properties)

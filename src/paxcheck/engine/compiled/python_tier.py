@@ -6,7 +6,7 @@ each fault's budget. A step adds a constant to it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.judging import Lens
@@ -18,15 +18,18 @@ WIDTH: Final = 24
 BUDGET_WIDTH: Final = 8
 
 
-class PythonTier:
-    """A breadth-first search by tables. `parents` maps each state to the one it was found from."""
+class Tier:
+    """A breadth-first search by tables; which steps there are, a subclass knows.
 
-    def __init__(self, tables: Tables, findings: Findings, limits: Limits, watch: Watch) -> None:
+    `parents` maps each state to the one it was found from.
+    """
+
+    def __init__(self, tables: Any, findings: Findings, limits: Limits, watch: Watch) -> None:
         self.tables = tables
         self.findings = findings
         self.limits = limits
         self.watch = watch
-        self.nodes = len(tables.system.names)
+        self.nodes = len(tables.rows)
         self.shifts = tuple(WIDTH * i for i in range(self.nodes))
         self.budget_shifts = tuple(
             WIDTH * self.nodes + BUDGET_WIDTH * f for f in range(len(tables.system.budgets))
@@ -43,7 +46,6 @@ class PythonTier:
         self.following: list[int] = []
         self.generated = 0
         self.terminal = 0
-        self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
 
     def run(self, *, most: int | None, stop_at_first: bool) -> tuple[bool, str | None]:
         """Search; (True, reason or None) when it ended, (False, None) when `most` was passed."""
@@ -104,28 +106,11 @@ class PythonTier:
         return worlds[::-1]
 
     def _expand(self, state: int) -> None:
-        tables, parents, following = self.tables, self.parents, self.following
         numbers = self.numbers(state)
-        rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
-        available = 0
-        for row in rows:
-            available |= row.sent
-        deltas: list[int] = []
-        for i, row in enumerate(rows):
-            if available & tables.handled[i] & ~row.known:
-                tables.fill(i, numbers[i], available & tables.handled[i] & ~row.known)
-            live = available & row.reacts
-            found = self._live[i].get((numbers[i], live))
-            if found is None:
-                found = self._deltas(i, numbers[i], live)
-            deltas += found
-            for action in row.asking:
-                after = tables.ask(i, numbers[i], action, available)
-                deltas += [(n - numbers[i]) << self.shifts[i] for n in after]
-        if self.budget_shifts:
-            self._faults(state, numbers, deltas)
-        if tables.alarms:
+        deltas = self._steps(state, numbers)
+        if self.tables.alarms:
             self.findings.alarms(state)
+        parents, following = self.parents, self.following
         for delta in deltas:
             after_state = state + delta
             if after_state not in parents:
@@ -135,35 +120,9 @@ class PythonTier:
         if not deltas:
             self._end(state, numbers)
 
-    def _deltas(self, i: int, number: int, live: int) -> list[int]:
-        """What to add to a state for each action of a row and each of the live messages."""
-        row = self.tables.rows[i][number]
-        after = list(self.tables.fill_acts(i, number) if row.acts is None else row.acts)
-        rest = live
-        while rest:
-            low = rest & -rest
-            after += row.nexts[low.bit_length() - 1]
-            rest ^= low
-        shift = self.shifts[i]
-        deltas = [(n - number) << shift for n in after]
-        # Actions that ask are found out while the others are computed: not before now.
-        if not row.asking:
-            self._live[i][number, live] = deltas
-        return deltas
-
-    def _faults(self, state: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
-        tables = self.tables
-        for fault, (shift, left) in enumerate(
-            zip(self.budget_shifts, self.budgets(state), strict=True)
-        ):
-            if not left:
-                continue
-            for i, number in enumerate(numbers):
-                after = tables.rows[i][number].faults.get(fault)
-                if after is None:
-                    after = tables.fill_fault(i, number, fault)
-                spent = 1 << shift
-                deltas += [((n - number) << self.shifts[i]) - spent for n in after]
+    def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
+        """What to add to a state for each step out of it."""
+        raise NotImplementedError
 
     def _end(self, state: int, numbers: tuple[int, ...]) -> None:
         if self.tables.errors and any(
@@ -199,3 +158,65 @@ class PythonTier:
             previous_frontier=len(self.frontier),
             violated=self.findings.violated,
         )
+
+
+class PythonTier(Tier):
+    """The search over the tables of a set network."""
+
+    tables: Tables
+
+    def __init__(self, tables: Tables, findings: Findings, limits: Limits, watch: Watch) -> None:
+        super().__init__(tables, findings, limits, watch)
+        self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
+
+    def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
+        tables = self.tables
+        rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
+        available = 0
+        for row in rows:
+            available |= row.sent
+        deltas: list[int] = []
+        for i, row in enumerate(rows):
+            if available & tables.handled[i] & ~row.known:
+                tables.fill(i, numbers[i], available & tables.handled[i] & ~row.known)
+            live = available & row.reacts
+            found = self._live[i].get((numbers[i], live))
+            if found is None:
+                found = self._deltas(i, numbers[i], live)
+            deltas += found
+            for action in row.asking:
+                after = tables.ask(i, numbers[i], action, available)
+                deltas += [(n - numbers[i]) << self.shifts[i] for n in after]
+        if self.budget_shifts:
+            self._faults(state, numbers, deltas)
+        return deltas
+
+    def _deltas(self, i: int, number: int, live: int) -> list[int]:
+        """What to add to a state for each action of a row and each of the live messages."""
+        row = self.tables.rows[i][number]
+        after = list(self.tables.fill_acts(i, number) if row.acts is None else row.acts)
+        rest = live
+        while rest:
+            low = rest & -rest
+            after += row.nexts[low.bit_length() - 1]
+            rest ^= low
+        shift = self.shifts[i]
+        deltas = [(n - number) << shift for n in after]
+        # Actions that ask are found out while the others are computed: not before now.
+        if not row.asking:
+            self._live[i][number, live] = deltas
+        return deltas
+
+    def _faults(self, state: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
+        tables = self.tables
+        for fault, (shift, left) in enumerate(
+            zip(self.budget_shifts, self.budgets(state), strict=True)
+        ):
+            if not left:
+                continue
+            for i, number in enumerate(numbers):
+                after = tables.rows[i][number].faults.get(fault)
+                if after is None:
+                    after = tables.fill_fault(i, number, fault)
+                spent = 1 << shift
+                deltas += [((n - number) << self.shifts[i]) - spent for n in after]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 from paxcheck.engine.compiled.findings import Findings, coverage_of, steps_between
-from paxcheck.engine.compiled.python_tier import PythonTier
-from paxcheck.engine.compiled.tables import Regroup, Tables
+from paxcheck.engine.compiled.inbox_tables import InboxLens, InboxTables
+from paxcheck.engine.compiled.inbox_tier import InboxTier
+from paxcheck.engine.compiled.python_tier import PythonTier, Tier
+from paxcheck.engine.compiled.tables import Regroup, Tables, Unsupported
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Report, Watch
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, System
+
+HAND_OVER: Final = 60_000
+"""From so many states on, the native tier takes over."""
 
 
 def explore(
@@ -28,37 +35,60 @@ def explore(
     """
     wanted = tuple(properties or system.protocol.properties())
     watch = Watch(limits or Limits(), report)
+    if any(budget > 255 for budget in system.budgets.values()):
+        raise Unsupported("a fault's budget above 255")
+    if system.network != "set" or "partition" in system.budgets:
+        inboxes = InboxTables(system)
+        findings = Findings(inboxes, wanted, InboxLens)
+        return _run(InboxTier(inboxes, findings, watch.limits, watch), stop_at_first)
     try:
-        return _explore(Tables(system), wanted, watch, stop_at_first)
+        return _by_rows(Tables(system), wanted, watch, stop_at_first)
     except Regroup:
-        return _explore(Tables(system, grouped=False), wanted, watch, stop_at_first)
+        return _by_rows(Tables(system, grouped=False), wanted, watch, stop_at_first)
 
 
-def _explore(
+def _by_rows(
     tables: Tables, properties: Sequence[Property], watch: Watch, stop_at_first: bool
 ) -> Verdict:
     findings = Findings(tables, properties)
-    tier = PythonTier(tables, findings, watch.limits, watch)
+    return _run(PythonTier(tables, findings, watch.limits, watch), stop_at_first, HAND_OVER)
+
+
+def _run(tier: Tier, stop_at_first: bool, hand_over: int | None = None) -> Verdict:
+    findings, watch, tables = tier.findings, tier.watch, tier.tables
     try:
-        _, stopped = tier.run(most=None, stop_at_first=stop_at_first)
+        ended, stopped = tier.run(most=hand_over, stop_at_first=stop_at_first)
+        if not ended:
+            # The native tier is loaded only now: a small scope is answered before it could start.
+            native = import_module("paxcheck.engine.compiled.native")
+            verdict = native.go_on(tier, _behaviors(tier), stop_at_first)
+            if verdict is not None:
+                return verdict
+            _, stopped = tier.run(most=None, stop_at_first=stop_at_first)
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     except MemoryError:
         stopped = "the machine has no more memory"
-    behaviors: dict[str, tuple[Step, ...]] = {}
-    for name, ((state, step), _) in findings.found.items():
-        steps = steps_between(tables.system, tier.path(state))
-        behaviors[name] = steps if step is None else (*steps, step)
+    behaviors = _behaviors(tier)
     return Verdict(
         engine="compiled",
         distinct_states=len(tier.parents),
         generated_states=tier.generated,
         depth=len(tier.levels) - 1,
         seconds=watch.seconds,
-        properties=property_verdicts(properties, findings.found, behaviors, stopped),
+        properties=property_verdicts(findings.properties, findings.found, behaviors, stopped),
         levels=tuple(tier.levels),
         terminal_states=tier.terminal,
         stopped=stopped,
         coverage=coverage_of(tables),
         notes=(f"{tables.calls:,} handler calls",),
     )
+
+
+def _behaviors(tier: Tier) -> dict[str, tuple[Step, ...]]:
+    """A shortest run to each breach or witness that was found."""
+    behaviors: dict[str, tuple[Step, ...]] = {}
+    for name, ((state, step), _) in tier.findings.found.items():
+        steps = steps_between(tier.tables.system, tier.path(state))
+        behaviors[name] = steps if step is None else (*steps, step)
+    return behaviors

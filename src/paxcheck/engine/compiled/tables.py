@@ -75,8 +75,6 @@ class Tables:
             raise Unsupported(f"the {system.network} network")
         if "partition" in system.budgets:
             raise Unsupported("partitions")
-        if any(budget > 255 for budget in system.budgets.values()):
-            raise Unsupported("a fault's budget above 255")
         self.system = system
         self.grouped = grouped
         self.bits: dict[Any, int] = {}
