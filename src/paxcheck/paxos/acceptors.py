@@ -36,6 +36,7 @@ class PromiseNeverGoesBack(_Floor):
     """An acceptor never promises a ballot below one that it promised or voted in."""
 
     name = "promise-never-goes-back"
+    memory = True
     needs = "promises that acceptors send"
 
     def on_Promised(self, fact: Promised) -> Breach | None:
@@ -72,6 +73,7 @@ class NoVoteBelowPromise(_Floor):
     """An acceptor never votes in a ballot below one that it promised or voted in."""
 
     name = "no-vote-below-promise"
+    memory = True
     needs = "promises and votes that acceptors send"
 
     def on_Promised(self, fact: Promised) -> None:
@@ -104,6 +106,7 @@ class OnePromisePerBallot(Monitor):
     """No acceptor promises a ballot twice with different earlier votes."""
 
     name = "one-promise-per-ballot"
+    memory = True
     needs = "promises with the votes that they report"
 
     def __init__(self, world: Observed) -> None:
@@ -134,6 +137,7 @@ class HonestPromise(Monitor):
     """A promise reports the acceptor's latest vote."""
 
     name = "honest-promise"
+    memory = True
     needs = "votes, and promises with the votes that they report"
 
     def __init__(self, world: Observed) -> None:
@@ -170,6 +174,7 @@ class DurableAcceptor(_Floor):
     """What an acceptor's state shows as promised and voted never goes back or disappears."""
 
     name = "durable-acceptor"
+    memory = True
     needs = "the promise or the vote in an acceptor's state"
 
     def __init__(self, world: Observed) -> None:

@@ -108,12 +108,14 @@ class Monitor:
     """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
-    `needs`: the evidence without which nothing can be judged, in words. `unsure` collects what
-    the log could not decide.
+    `needs`: the evidence without which nothing can be judged, in words. `memory`: it is about what
+    one node must remember, so a restart between two contradicting facts is a durability fault.
+    `unsure` collects what the log could not decide.
     """
 
     name: ClassVar[str] = ""
     needs: ClassVar[str] = ""
+    memory: ClassVar[bool] = False
 
     def __init__(self, world: Observed) -> None:
         self.world = world

@@ -35,6 +35,7 @@ class OneVotePerTerm(Monitor):
     """No server votes for two candidates in one term."""
 
     name = "one-vote-per-term"
+    memory = True
     needs = "votes granted, or the vote in a node's state"
 
     def __init__(self, world: Observed) -> None:
@@ -75,6 +76,7 @@ class DurableVote(Monitor):
     """A vote of the present term is not forgotten."""
 
     name = "durable-vote"
+    memory = True
     needs = "the vote in a node's state"
 
     def __init__(self, world: Observed) -> None:
@@ -103,6 +105,7 @@ class TermNeverGoesBack(Monitor):
     """A server's term only grows."""
 
     name = "term-never-goes-back"
+    memory = True
     needs = "the term in a node's state"
 
     def __init__(self, world: Observed) -> None:
@@ -307,9 +310,14 @@ class CommitNeedsQuorum(Monitor):
             match[fact.sender] = (fact.index, fact)
 
     def on_CommitAdvanced(self, fact: CommitAdvanced) -> None:
-        known = self.committed.get(fact.node, -1)
+        known = self.committed.get(fact.node)
+        if known is None and self.world.node(fact.node).whole:
+            known = 0  # its first start is in the log: nothing was committed before
         self.committed[fact.node] = fact.index
-        if not fact.leader or fact.index <= known:
+        if not fact.leader or (known is not None and fact.index <= known):
+            return
+        if known is None:
+            self.doubt("what a leader had committed before is not in the log")
             return
         led = self.leads.get(fact.node)
         if led is None or (fact.term is not None and fact.term != led.term):

@@ -59,8 +59,11 @@ def entry(node: str, line: int, index: int, term: int, digest: str | None = "x")
     return EntryWritten(node=node, line=line, index=index, term=term, digest=digest)
 
 
-def commit(node: str, line: int, index: int) -> Fact:
-    return CommitAdvanced(node=node, line=line, index=index, leader=True)
+def commit(node: str, line: int, index: int, leader: bool = True) -> Fact:
+    return CommitAdvanced(node=node, line=line, index=index, leader=leader)
+
+
+FROM_0 = commit("a", 1, 0, leader=False)
 
 
 def lease(node: str, line: int, start: float, until: float) -> Fact:
@@ -121,7 +124,14 @@ BROKEN: list[tuple[str, list[Fact], int, str]] = [
     ),
     (
         "commit-needs-quorum",
-        [MEMBERS, led("a", 2, 1), ack("a", 3, "b", 4), commit("a", 4, 5), ack("a", 5, "b", 5)],
+        [
+            MEMBERS,
+            FROM_0,
+            led("a", 2, 1),
+            ack("a", 3, "b", 4),
+            commit("a", 4, 5),
+            ack("a", 5, "b", 5),
+        ],
         4,
         "a, leader of term 1, committed index 5 when only a had acknowledged it, "
         "which is no quorum of {a, b, c}",
@@ -207,7 +217,7 @@ KEPT: list[tuple[str, list[Fact], int]] = [
     ),
     (
         "commit-needs-quorum",
-        [MEMBERS, led("a", 2, 1), ack("a", 3, "b", 5), commit("a", 4, 5)],
+        [MEMBERS, FROM_0, led("a", 2, 1), ack("a", 3, "b", 5), commit("a", 4, 5)],
         1,
     ),
     # A restart forgets the commit index by design.
@@ -261,6 +271,11 @@ def test_a_log_that_keeps_the_rule_is_not_accused(
 
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
     (
+        "commit-needs-quorum",
+        [MEMBERS, led("a", 2, 1), commit("a", 4, 5)],
+        "what a leader had committed before is not in the log",
+    ),
+    (
         "election-needs-quorum",
         [MEMBERS, vote("a", 3, "b", 1), led("a", 4, 1)],
         "the log does not show the campaign of a leader",
@@ -282,13 +297,14 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
     ),
     (
         "commit-needs-quorum",
-        [MEMBERS, ack("a", 3, "b", 5), commit("a", 4, 5)],
+        [MEMBERS, FROM_0, ack("a", 3, "b", 5), commit("a", 4, 5)],
         "the log does not show the election of a leader that commits",
     ),
     (
         "commit-needs-quorum",
         [
             MEMBERS,
+            FROM_0,
             led("a", 2, 1),
             ack("a", 3, "b", 4),
             Acked(node="c", line=4, to="a", index=5),

@@ -216,7 +216,8 @@ def violation(breach: Breach) -> Violation:
         message=breach.reason,
         before=breach.before,
         after=breach.after,
-        across_restart=any(f.node == fact.node and f.inc < fact.inc for f in breach.evidence),
+        across_restart=rule.monitor.memory
+        and any(f.node == fact.node and f.inc < fact.inc for f in breach.evidence),
         evidence=tuple(mentions),
     )
 
