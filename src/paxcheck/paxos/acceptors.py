@@ -77,7 +77,11 @@ class NoVoteBelowPromise(_Floor):
     needs = "promises and votes that acceptors send"
 
     def on_Promised(self, fact: Promised) -> None:
-        self.floor[self.key(fact.node, fact.slot)] = (fact.ballot, fact)
+        key = self.key(fact.node, fact.slot)
+        old = self.floor.get(key)
+        # A promise that went back does not free the acceptor from the higher one.
+        if old is None or fact.ballot >= old[0]:
+            self.floor[key] = (fact.ballot, fact)
 
     def on_VoteCast(self, fact: VoteCast) -> Breach | None:
         if fact.source == "state":

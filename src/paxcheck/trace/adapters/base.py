@@ -1,0 +1,92 @@
+"""What the adapters of JSON logs share: decoding, and an error for a line that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from paxcheck.paxos.facts import Declaration, Fact
+from paxcheck.protocol.errors import Where
+from paxcheck.trace.read import TraceError
+
+Line = Any
+"""A decoded line or a part of it: foreign data, whose shape only the adapter knows."""
+
+Facts = Callable[[Iterable[tuple[int, str]], str], Iterator[Fact]]
+
+
+class Adapter(Protocol):
+    """What a module of this package offers (its own names, in capitals where they are values)."""
+
+    NAME: str
+    DECLARATION: Declaration
+
+    def recognises(self, first: list[bytes]) -> bool:
+        """Whether the first lines of a file look like this format."""
+        ...
+
+    def facts(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        """The facts of a log."""
+        ...
+
+
+class Reader(Protocol):
+    """Turns one decoded line into facts; an object of it lives as long as one file is read."""
+
+    def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        """The facts of a line; `at` holds file and line, ready for a fact's constructor."""
+        ...
+
+
+def json_facts(name: str, make: Callable[[], Reader]) -> Facts:
+    """A `facts` function that decodes each line and gives it to a reader.
+
+    A line that is not a JSON object, or has not the fields of the format, is a TraceError.
+    """
+
+    def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        reader = make()
+        for number, text in lines:
+            line = decoded(text, file, number)
+            try:
+                yield from reader.read({"file": file, "line": number}, line)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+                what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
+                raise TraceError(
+                    f"this is not a line of the format {name}: {what}", where=Where(file, number)
+                ) from None
+
+    return facts
+
+
+def decoded(text: str, file: str, number: int) -> Line:
+    """The JSON object of a line. Raises TraceError."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        told = str(problem)
+        cut = "truncated" in told
+        raise TraceError(
+            "this line is cut off" if cut else f"this line is not JSON: {told}",
+            where=Where(file, number),
+            hint="of a log that is still written, leave the last line out" if cut else "",
+        ) from None
+    if not isinstance(value, dict):
+        raise TraceError("this line is not a JSON object", where=Where(file, number))
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def peek(first: list[bytes]) -> list[Line]:
+    """The first lines as JSON objects, as far as they are; never raises."""
+    found: list[Line] = []
+    for line in first:
+        try:
+            value = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(value)  # pyright: ignore[reportUnknownArgumentType]
+    return found

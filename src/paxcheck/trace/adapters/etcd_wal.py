@@ -1,0 +1,45 @@
+"""etcd's write-ahead log as ndjson: terms, votes and entries as they are on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from paxcheck.paxos.facts import Declaration, EntryWritten, Fact, TermHeld, VoteHeld
+from paxcheck.trace.adapters.base import Line, json_facts, peek
+
+NAME = "etcd-wal"
+_NO_MESSAGES = "a write-ahead log has no messages and no roles"
+DECLARATION = Declaration(
+    name=NAME,
+    family=frozenset(["raft"]),
+    order="node",
+    entries="disk",
+    cannot={
+        "election-safety": _NO_MESSAGES,
+        "election-needs-quorum": _NO_MESSAGES,
+        "commit-needs-quorum": _NO_MESSAGES,
+        "leader-append-only": _NO_MESSAGES,
+        "state-machine-safety": "what was applied is not in a write-ahead log",
+    },
+)
+
+
+def recognises(first: list[bytes]) -> bool:
+    """Lines with `rec`: hardstate, entry, snapshot, metadata."""
+    lines = peek(first)
+    return bool(lines) and any(line.get("rec") in ("hardstate", "entry") for line in lines)
+
+
+class _Reader:
+    def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        at = {"node": line.get("node", "?"), **at}
+        if line["rec"] == "hardstate":
+            yield TermHeld(term=line["term"], **at)
+            vote = None if line["vote"] == "0" else line["vote"]
+            yield VoteHeld(term=line["term"], candidate=vote, **at)
+        elif line["rec"] == "entry":
+            yield EntryWritten(index=line["index"], term=line["term"], digest=line["sha"], **at)
+
+
+facts = json_facts(NAME, _Reader)
