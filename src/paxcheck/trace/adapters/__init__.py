@@ -12,8 +12,10 @@ from typing import Any
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import (
     ccf,
+    etcd_log,
     etcd_raft,
     etcd_wal,
+    maelstrom,
     paxi,
     paxos_composable,
     paxos_pypi,
@@ -22,6 +24,8 @@ from paxcheck.trace.adapters import (
 from paxcheck.trace.adapters.base import Adapter
 
 _BUILT_IN: tuple[Any, ...] = (
+    etcd_log,
+    maelstrom,
     etcd_raft,
     etcd_wal,
     ccf,
