@@ -17,11 +17,14 @@ does not.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
-Ballot = Any
+if TYPE_CHECKING:
+    Ballot: TypeAlias = Any
+else:  # what a file of facts may hold; checked when it is read
+    Ballot = int | str | tuple[int | str, ...] | None
 """A hashable value, totally ordered among the ballots of one log. In Raft, the term (int)."""
 
 AnswerKind = Literal["promise", "accepted", "vote", "append"]
@@ -58,7 +61,16 @@ def config(*sets: Any, size: int | None = None) -> Config:
     return Config(tuple([frozenset(names) for names in sets if names]), size)
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Fact(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    tag=True,
+    tag_field="fact",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """What all facts have.
 
     `node`: who did it. `line`: from 1, in the recording's own numbers (of a state sequence: the

@@ -9,7 +9,7 @@ node became leader, or committed, needs the node's own order only.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from paxcheck.paxos.facts import (
     Acked,
@@ -30,6 +30,9 @@ from paxcheck.paxos.monitor import Breach, Monitor, Observed
 from paxcheck.raft import properties
 from paxcheck.raft.properties import Leader, TermVote
 
+Votes: TypeAlias = dict[tuple[str, int], tuple[str, Fact]]
+"""(server, term) -> the candidate, and the fact that tells."""
+
 
 class OneVotePerTerm(Monitor):
     """No server votes for two candidates in one term."""
@@ -40,36 +43,44 @@ class OneVotePerTerm(Monitor):
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
-        self.first: dict[tuple[str, int], tuple[str, Fact]] = {}
+        # What a node said (granted) and what its state shows are followed apart: a log that shows
+        # only one of them is judged by it, and a change shows in each of them once.
+        self.said: Votes = {}
+        self.held: Votes = {}
 
-    def _vote(self, fact: Fact, term: int, candidate: str) -> Breach | None:
+    def _vote(
+        self, fact: Fact, term: int, candidate: str, kind: Votes, other: Votes
+    ) -> Breach | None:
+        key = (fact.node, term)
+        first = kind.get(key) or other.get(key)
+        kind[key] = (candidate, fact)
         self.checks += 1
-        first, old = self.first.setdefault((fact.node, term), (candidate, fact))
-        if first == candidate:
+        if first is None or first[0] == candidate:
             return None
-        # From here on the new vote counts: one change of mind is one violation.
-        self.first[fact.node, term] = (candidate, fact)
+        was, old = first
         broken = properties.one_vote_per_term(
-            [TermVote(fact.node, term, first), TermVote(fact.node, term, candidate)]
+            [TermVote(fact.node, term, was), TermVote(fact.node, term, candidate)]
         )
         return broken and self.breach(
             broken.reason,
             old,
             fact,
-            before=f"term {term}, vote {first}",
+            before=f"term {term}, vote {was}",
             after=f"term {term}, vote {candidate}",
         )
 
     def on_VoteGranted(self, fact: VoteGranted) -> Breach | None:
-        return self._vote(fact, fact.term, fact.candidate)
+        return self._vote(fact, fact.term, fact.candidate, self.said, self.held)
 
     def on_VoteHeld(self, fact: VoteHeld) -> Breach | None:
         if fact.candidate is None:
             return None
-        return self._vote(fact, fact.term, fact.candidate)
+        return self._vote(fact, fact.term, fact.candidate, self.held, self.said)
 
     def on_Campaigned(self, fact: Campaigned) -> Breach | None:
-        return self._vote(fact, fact.term, fact.node) if fact.self_vote else None
+        if not fact.self_vote:
+            return None
+        return self._vote(fact, fact.term, fact.node, self.said, self.held)
 
 
 class DurableVote(Monitor):

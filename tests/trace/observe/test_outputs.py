@@ -157,13 +157,16 @@ def test_exit_codes(verdict: TraceVerdict) -> None:
 
 
 def test_all_of_them() -> None:
-    facts = [VoteCast(node="a", line=n, ballot=-n, value="x") for n in range(1, 6)]
+    facts = [VoteCast(node="a", line=n, ballot=-n, value="x") for n in range(1, 16)]
     first = observe(facts, DECLARATION).of("no-vote-below-promise")
     every = observe(facts, DECLARATION, all_of_them=True).of("no-vote-below-promise")
     assert first is not None
     assert every is not None
-    assert (first.count, len(first.violations)) == (4, 1)
-    assert [v.line for v in every.violations] == [2, 3, 4, 5]
+    assert (first.count, len(first.violations)) == (14, 10)
+    assert [v.line for v in every.violations] == list(range(2, 16))
+    text = as_text(observe(facts, DECLARATION))
+    assert text.count("no-vote-below-promise") == 3  # in full, "13 more of", and the summary
+    assert "    and 13 more of no-vote-below-promise" in text
 
 
 def test_shrink_keeps_what_contradicts() -> None:

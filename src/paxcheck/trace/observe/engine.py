@@ -24,6 +24,9 @@ from paxcheck.trace.observe.words import in_words
 KEPT = 1000
 """How many violations of one property are kept in full; the rest is only counted."""
 
+FIRST = 10
+"""How many violations of one property a verdict has, when not all are asked for."""
+
 SHOWN = 8
 """How many lines of evidence one violation shows: the first ones, and the line itself."""
 
@@ -117,7 +120,7 @@ class Observer:
                 self._keep(breach)
 
     def verdict(self, all_of_them: bool = False) -> TraceVerdict:
-        """The answer. `all_of_them`: keep every violation of a property, not only the first."""
+        """The answer. `all_of_them`: keep every violation, not only the first ones."""
         answers = tuple([self._answer(rule, all_of_them) for rule in self.rules])
         verdicts = {answer.verdict for answer in answers}
         verdict: Answer = "not_observable"
@@ -167,7 +170,7 @@ class Observer:
             quorums=monitor.quorums if monitor else 0,
             count=self.counts.get(rule.name, 0),
             reason=reason,
-            violations=tuple([violation(b) for b in (ordered if all_of_them else ordered[:1])]),
+            violations=tuple([violation(b) for b in (ordered if all_of_them else ordered[:FIRST])]),
         )
 
     def _missing(self, monitor: Monitor) -> str:

@@ -48,7 +48,7 @@ class PropertyAnswer(msgspec.Struct, frozen=True):
     """The answer for one property.
 
     `checks`: how often it was judged; `quorums`: how many full quorums were counted; `count`: how
-    many violations; `violations`: the first, or all where asked. `reason`: why it is not
+    many violations; `violations`: the first ones, or all where asked. `reason`: why it is not
     observable, or what part of it is not.
     """
 

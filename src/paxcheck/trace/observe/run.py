@@ -1,0 +1,172 @@
+"""Files in, verdict out: what `paxcheck validate` and `paxcheck lint` call."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from paxcheck.paxos.facts import Declaration, Fact
+from paxcheck.protocol.errors import UsageError
+from paxcheck.trace.adapters import Adapter, adapter_named, adapters, detect
+from paxcheck.trace.lines import STDIN, first_lines, lines_of
+from paxcheck.trace.observe.catalogue import RULES
+from paxcheck.trace.observe.engine import Observer
+from paxcheck.trace.observe.factfile import is_fact_file, read_facts
+from paxcheck.trace.observe.shrink import shrink
+from paxcheck.trace.observe.texts import lines_of as raw_lines
+from paxcheck.trace.observe.texts import with_texts
+from paxcheck.trace.observe.verdict import TraceVerdict
+from paxcheck.trace.read import TraceError
+
+AUTO = "auto"
+FACTS = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Files of one format, ready to be read: `names` as the user wrote them, `paths` to open."""
+
+    names: tuple[str, ...]
+    paths: tuple[str, ...]
+    declaration: Declaration
+    adapter: Adapter | None
+
+    def facts(self) -> Iterator[Fact]:
+        """All facts, file after file."""
+        for name, path in zip(self.names, self.paths, strict=True):
+            lines = lines_of(path)
+            if self.adapter is None:
+                yield from read_facts(lines, name)[1]
+            else:
+                yield from self.adapter.facts(lines, name)
+
+    def raw(self, name: str) -> Iterator[bytes]:
+        """The lines of one file again, to quote from."""
+        where = dict(zip(self.names, self.paths, strict=True))
+        yield from raw_lines(where.get(name, name))
+
+
+@contextmanager
+def opened(
+    files: Sequence[str], source: str = AUTO, clock_error: float | None = None
+) -> Generator[Log]:
+    """Find the format of the files. Standard input (`-`) is kept in a temporary file.
+
+    `source`: the name of an adapter, or `auto`: by the first lines. `clock_error`: how far two
+    clocks may differ, in seconds, when the user says that time stamps may be trusted. Raises
+    UsageError for no files, an unknown name, files of different formats; TraceError for a file
+    that cannot be read, or that no adapter recognises.
+    """
+    if not files:
+        raise UsageError("there is no file to read", hint="name a log, or - for standard input")
+    if len(set(files)) < len(files):
+        raise UsageError("a file is named twice")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = tuple([_spooled(folder) if file == STDIN else file for file in files])
+        chosen = [_format(name, path, source) for name, path in zip(files, paths, strict=True)]
+        kinds = sorted({_name(adapter) for adapter in chosen})
+        if len(kinds) > 1:
+            raise UsageError(
+                f"these files are of different formats: {', '.join(kinds)}",
+                hint="validate the files of one format at a time, or force one with --from",
+            )
+        adapter = chosen[0]
+        if adapter is None:
+            declaration, _ = read_facts(lines_of(paths[0]), files[0])
+        else:
+            declaration = adapter.DECLARATION
+        if clock_error is not None:
+            declaration = msgspec.structs.replace(declaration, clock_error=clock_error)
+        yield Log(tuple(files), paths, declaration, adapter)
+
+
+def validate_files(
+    files: Sequence[str],
+    *,
+    source: str = AUTO,
+    only: Sequence[str] = (),
+    all_of_them: bool = False,
+    clock_error: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> TraceVerdict:
+    """Judge log files at level `observe`; the answer quotes the log's own lines.
+
+    `only`: names of properties (UsageError for an unknown one); `progress(events, line)`: called
+    now and then. A file that ends in the middle of a line or becomes unreadable is a TraceError,
+    unless something is broken before that line: then the verdict says both.
+    """
+    check_names(only)
+    with opened(files, source, clock_error) as log:
+        observer = Observer(log.declaration, only)
+        stopped: TraceError | None = None
+        try:
+            observer.take(log.facts(), progress)
+        except TraceError as problem:
+            stopped = problem
+        observer.finish()
+        if stopped is not None and not observer.breaches:
+            raise stopped
+        verdict = with_texts(observer.verdict(all_of_them), log.raw)
+        if stopped is not None:
+            note = f"reading stopped early: {stopped}"
+            verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, note))
+        return verdict
+
+
+def shrink_files(
+    files: Sequence[str],
+    name: str,
+    *,
+    source: str = AUTO,
+    clock_error: float | None = None,
+) -> tuple[Declaration, tuple[Fact, ...]]:
+    """The fewest facts of the files that still break the property `name`; empty: it holds."""
+    check_names([name])
+    with opened(files, source, clock_error) as log:
+        return log.declaration, shrink(log.facts(), log.declaration, name)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises UsageError for a property that does not exist."""
+    for name in names:
+        if name not in RULES:
+            raise UsageError(
+                f"no property of logs is called {name!r}", hint=f"properties: {', '.join(RULES)}"
+            )
+
+
+def _format(name: str, path: str, source: str) -> Adapter | None:
+    if source == FACTS:
+        return None
+    if source != AUTO:
+        return adapter_named(source)
+    first = first_lines(path)
+    if not first:
+        raise TraceError(f"{name} is empty: there is nothing to validate")
+    if is_fact_file(first):
+        return None
+    adapter = detect(first)
+    if adapter is None:
+        raise TraceError(
+            f"{name}: its format is not recognised by its first lines",
+            hint=f"name it with --from: {', '.join([FACTS, *adapters()])}",
+        )
+    return adapter
+
+
+def _name(adapter: Adapter | None) -> str:
+    return FACTS if adapter is None else adapter.NAME
+
+
+def _spooled(folder: str) -> str:
+    path = Path(folder) / "stdin"
+    with path.open("wb") as out:
+        shutil.copyfileobj(sys.stdin.buffer, out)
+    return str(path)
