@@ -79,12 +79,23 @@ class Lens:
                 self._fields[part[0]].append(part[1])
                 changed = True
         if changed:
-            count = len(self.tables.rows)
-            used = range(count) if self._kinds else [i for i in range(count) if self._fields[i]]
-            self.nodes = tuple(used)
-            self.classes = [[0] for _ in range(count)]
-            self._class_ids = [{} for _ in range(count)]
+            self._start_again()
         return changed
+
+    def look_alike(self, images: Sequence[set[int]]) -> None:
+        """See of the nodes in `images[i]` what is seen of node `i`; answers are forgotten."""
+        for i, fields in enumerate([list(fields) for fields in self._fields]):
+            for j in sorted(images[i]):
+                self._fields[j] += [field for field in fields if field not in self._fields[j]]
+        self.answers.clear()
+        self._start_again()
+
+    def _start_again(self) -> None:
+        count = len(self.tables.rows)
+        used = range(count) if self._kinds else [i for i in range(count) if self._fields[i]]
+        self.nodes = tuple(used)
+        self.classes = [[0] for _ in range(count)]
+        self._class_ids = [{} for _ in range(count)]
 
 
 class StepJudge:

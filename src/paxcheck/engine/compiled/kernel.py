@@ -21,8 +21,8 @@ from numba import njit
 from paxcheck.engine.compiled.intrinsics import fixed, get, prefetch, put, trailing_zeros
 
 # Places in the vector of counters that a call reads and writes.
-CURSOR, COUNT, GENERATED, TERMINAL, PENDING, REQUESTS, FIRST, STATES_LIMIT = range(8)
-COUNTERS = 8
+CURSOR, COUNT, GENERATED, TERMINAL, PENDING, REQUESTS, FIRST, STATES_LIMIT, FULL = range(9)
+COUNTERS = 9
 
 # Why the kernel returned.
 DONE, MISSING, TABLE_FULL, LOG_FULL, PENDING_FULL, SEEN_FULL, LIMIT, LOOK = range(8)
@@ -70,6 +70,8 @@ class Work(NamedTuple):
     room: np.ndarray  # rows in `classes`, slots of a lens in `seen`
     seen_count: np.ndarray
     scratch: np.ndarray  # (word)
+    sizes: np.ndarray  # of the orbits, if there is a symmetry
+    renamings: np.ndarray
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -135,6 +137,102 @@ def _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready):
             unknown |= mask & ~fixed(lay.known, row * words + w)
             put(ready, i * words + w, mask & fixed(lay.live, row * words + w))
     return unknown == np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def canonical(widths, lay, sym, words, at, nodes, fields, cand, ids, best, trial):
+    """Put the smallest image of a state in its place; how many states its orbit has."""
+    width = len(widths)
+    for c in range(fields):
+        word = get(words, at + _word(width, lay, c))
+        put(ids, c, np.int64((word >> fixed(lay.shift, c)) & fixed(lay.field, c)))
+    groups = sym.size.shape[0]
+    count = 1
+    put(cand, 0, 0)
+    total = np.int64(1)
+    half = cand.shape[0] // 2
+    for g in range(groups):
+        size = fixed(sym.size, g)
+        first, last = fixed(sym.member_at, g), fixed(sym.member_at, g + 1)
+        factorial = np.int64(1)
+        for j in range(2, size + 1):
+            factorial *= j
+        total *= factorial
+        base = np.int64(0)
+        pattern = (np.int64(1) << (size - 1)) - 1
+        if last > first:
+            # Sort the nodes of the group by the orbits of their rows (few: by insertion).
+            order = nodes + fields
+            for j in range(size):
+                node = fixed(sym.members, first + j)
+                key = fixed(sym.orbit, fixed(lay.base, node) + get(ids, node))
+                k = j
+                while k > 0 and get(ids, order + 64 + k - 1) > key:
+                    put(ids, order + 64 + k, get(ids, order + 64 + k - 1))
+                    put(ids, order + k, get(ids, order + k - 1))
+                    k -= 1
+                put(ids, order + 64 + k, key)
+                put(ids, order + k, j)
+            pattern = np.int64(0)
+            for j in range(size - 1):
+                if get(ids, order + 64 + j) == get(ids, order + 65 + j):
+                    pattern |= np.int64(1) << j
+            # The permutation that takes position order[j] to j, and its number.
+            for j in range(size):
+                put(ids, order + 128 + get(ids, order + j), j)
+            weight = factorial
+            for j in range(size):
+                weight //= size - j
+                smaller = 0
+                for k in range(j + 1, size):
+                    if get(ids, order + 128 + k) < get(ids, order + 128 + j):
+                        smaller += 1
+                base += smaller * weight
+        more = 0
+        from_, to = sym.tie_at[g, pattern], sym.tie_at[g, pattern + 1]
+        stride, start = fixed(sym.stride, g), fixed(sym.compose_at, g)
+        for k in range(count):
+            for t in range(from_, to):
+                tied = fixed(sym.ties, t)
+                permutation = fixed(sym.compose, start + tied * factorial + base)
+                put(cand, half + more, get(cand, k) + permutation * stride)
+                more += 1
+        for k in range(more):
+            put(cand, k, get(cand, half + k))
+        count = more
+    least = 0
+    rows = sym.image.shape[1]
+    image = sym.image.reshape(-1)
+    target = sym.target.reshape(-1)
+    for k in range(count):
+        p = get(cand, k)
+        for v in range(width):
+            put(trial, v, np.uint64(0))
+        for c in range(nodes):
+            to = fixed(target, p * nodes + c)
+            number = fixed(image, p * rows + fixed(lay.base, c) + get(ids, c))
+            v = _word(width, lay, to)
+            put(trial, v, get(trial, v) | np.uint64(number) << fixed(lay.shift, to))
+        for c in range(nodes, fields):
+            v = _word(width, lay, c)
+            put(trial, v, get(trial, v) | np.uint64(get(ids, c)) << fixed(lay.shift, c))
+        order = 0
+        if k == 0:
+            order = -1
+        else:
+            for v in range(width):
+                if get(trial, v) != get(best, v):
+                    order = -1 if get(trial, v) < get(best, v) else 1
+                    break
+        if order < 0:
+            least = 1
+            for v in range(width):
+                put(best, v, get(trial, v))
+        elif order == 0:
+            least += 1
+    for v in range(width):
+        put(words, at + v, get(best, v))
+    return total // least
 
 
 @njit(cache=True, nogil=True)
@@ -257,13 +355,17 @@ def judge_ends(widths, masks, lay, work, log, first, last, nodes, fields, counte
 
 
 @njit(cache=True, nogil=True)
-def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
+def parent_of(widths, masks, sized, lay, sym, log, child, first, last, nodes, fields, cand):
     """The first state of a range with a step to `child`; -1 if there is none."""
     width, words = len(widths), len(masks)
     rows = np.empty(fields, np.int64)
     ids = np.empty(fields, np.int64)
     ready = np.empty(nodes * words, np.uint64)
     state = np.empty(width, np.uint64)
+    symmetric = len(sized) > 0
+    best = np.empty(width, np.uint64)
+    trial = np.empty(width, np.uint64)
+    places = np.empty(nodes + fields + 256, np.int64)
     for at in range(first, last):
         # One node's field may differ, and that of the budgets: most states are sorted out here.
         changed, node = 0, -1
@@ -273,11 +375,11 @@ def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
             if differs & lay.field[c] and c < nodes:
                 changed += 1
                 node = c
-        if changed > 1:
+        if changed > 1 and not symmetric:
             continue
         _look(widths, masks, lay, log, at, nodes, fields, rows, ids, ready)
         for i in range(nodes):
-            if node >= 0 and i != node:
+            if node >= 0 and i != node and not symmetric:
                 continue
             entries = lay.entry_at[i] + ids[i] * lay.columns[i]
             for w in range(words):
@@ -303,6 +405,10 @@ def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
                             left = ids[nodes]
                             spent = np.uint64(left ^ lay.spend[lay.fault[i, column], left])
                             state[lay.word[nodes]] ^= spent << lay.shift[nodes]
+                        if symmetric:
+                            canonical(
+                                widths, lay, sym, state, 0, nodes, fields, cand, places, best, trial
+                            )
                         same = True
                         for v in range(width):
                             if state[v] != log[child * width + v]:
@@ -313,7 +419,10 @@ def parent_of(widths, masks, lay, log, child, first, last, nodes, fields):
 
 
 @njit(cache=True, nogil=True)
-def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batch, counters):
+def expand(
+    widths, masks, sized, lay, sym, work, log, sizes, table, bits, nodes, fields, stop, batch,
+    counters,
+):  # fmt: skip
     """Expand states from the cursor on, up to `stop`; why it returned."""
     width, words = len(widths), len(masks)
     mask = (np.int64(1) << bits) - 1
@@ -327,6 +436,11 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
     judged, ended = lay.lenses[0], lay.lenses[1]
     lenses = judged + ended
     log_room = log.shape[0] // width
+    symmetric = len(sized) > 0
+    best = np.empty(width, np.uint64)
+    trial = np.empty(width, np.uint64)
+    places = np.empty(nodes + fields + 256, np.int64)
+    generated = np.int64(0)
     while counters[CURSOR] < stop:
         count = counters[COUNT]
         if counters[STATES_LIMIT] >= 0 and count >= counters[STATES_LIMIT]:
@@ -384,6 +498,13 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
                                 left = get(ids, nodes)
                                 spent = np.uint64(left ^ lay.spend[lay.fault[i, column], left])
                                 work.states[at + lay.word[nodes]] ^= spent << lay.shift[nodes]
+                            if symmetric:
+                                orbit = canonical(
+                                    widths, lay, sym, work.states, at, nodes, fields, work.renamings,
+                                    places, best, trial,
+                                )  # fmt: skip
+                                put(work.sizes, found, orbit)
+                                generated += get(sizes, cursor)
                             slot = _hash(work.states, at, width, bits)
                             prefetch(table, slot * width)
                             put(work.slots, found, slot)
@@ -391,7 +512,7 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
                             put(work.olds, found, row)
                             found += 1
             if quiet:
-                counters[TERMINAL] += 1
+                counters[TERMINAL] += get(sizes, cursor) if symmetric else 1
                 for lens in range(judged, lenses):
                     _judge(widths, lay, work, classes, lens, log, cursor, nodes, counters)
             cursor += 1
@@ -409,8 +530,12 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
                         field = get(work.states, k * width + _word(width, lay, i))
                         number = np.int64((field >> fixed(lay.shift, i)) & fixed(lay.field, i))
                         before = fixed(classes, lens * all_rows + get(work.olds, k))
-                        if before != fixed(classes, lens * all_rows + fixed(lay.base, i) + number):
+                        after = fixed(classes, lens * all_rows + fixed(lay.base, i) + number)
+                        if symmetric or before != after:
                             _judge(widths, lay, work, classes, lens, log, count, nodes, counters)
+                    if symmetric:
+                        put(sizes, count, get(work.sizes, k))
+                        counters[FULL] += get(work.sizes, k)
                     count += 1
                     break
                 differs = np.uint64(0)
@@ -422,7 +547,8 @@ def expand(widths, masks, lay, work, log, table, bits, nodes, fields, stop, batc
                 place = slot * width
         counters[COUNT] = count
         counters[CURSOR] = cursor
-        counters[GENERATED] += found
+        counters[GENERATED] += generated if symmetric else found
+        generated = 0
         if not complete and found == 0 and cursor == first:
             counters[REQUESTS], counters[FIRST] = _request(
                 widths, masks, lay, work, log, cursor, count, nodes, fields, rows, ids, ready

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from paxcheck.engine.compiled.kernel import Layout
+from paxcheck.engine.compiled.symmetry import ACTIONS, FAULT
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.protocol.execute import NodeFault
 from paxcheck.protocol.messages import Envelope
@@ -235,6 +236,30 @@ class Arrays:
         self._write(i, number, column)
 
     fill = _fill
+
+    def entries(self) -> list[tuple[int, int, int]]:
+        """Every entry that is known: node, row, column."""
+        return [
+            (i, number, column)
+            for i in range(self.nodes)
+            for number, columns in self.filled[i].items()
+            for column in columns
+        ]
+
+    def what(self, i: int, column: int) -> int:
+        """What a column stands for: a message bit, ACTIONS or FAULT - f."""
+        if column == 0:
+            return ACTIONS
+        return FAULT - (column - 1) if column < self.fixed else self.messages[i][column]
+
+    def what_of(self, i: int, trigger: Any) -> int:
+        """The same for a trigger of node `i`."""
+        if isinstance(trigger, Envelope):
+            key = trigger.message if self.tables.grouped else trigger
+            return self.tables.bits[key]
+        if isinstance(trigger, NodeFault):
+            return FAULT - self.faults.index(trigger.kind)
+        return ACTIONS
 
     def _write(self, i: int, number: int, column: int) -> None:
         """Store an entry, and say that it is known: in this order."""

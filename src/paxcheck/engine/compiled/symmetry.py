@@ -1,0 +1,301 @@
+# pyright: basic
+"""Symmetry: one state stands for all that differ only by a renaming of interchangeable names.
+
+The model declares groups of names (nodes or values). A renaming maps each row of the tables to a
+row of another (or the same) node; these images are computed by renaming the Python objects, once
+per row and generator. The declaration is checked: for every entry that the search uses, and for
+every image of it, the image of the outcome must be the outcome of the image. What a handler
+treats differently is found and named.
+
+The canonical form of a state: sort the nodes of each group by the orbit of their row, and among
+the orders that remain open take the smallest image. How many orders give it tells how many states
+the orbit has, so the sizes of all orbits must sum up to the number of states without symmetry.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.protocol.execute import Act, NodeFault
+from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.values import rename
+
+
+ACTIONS = -1
+FAULT = -2
+
+
+class NotSymmetric(Exception):
+    """The declared symmetry is none; the message says what is treated differently."""
+
+
+class Renamings(NamedTuple):
+    """The group as arrays, for the kernel."""
+
+    members: np.ndarray  # the nodes of each group: [member_at[g], member_at[g + 1]); empty: values
+    member_at: np.ndarray
+    size: np.ndarray  # how many names a group has
+    stride: np.ndarray  # renaming = sum over groups of (permutation * stride)
+    ties: np.ndarray  # permutations that keep sorted keys sorted: [tie_at[g, pattern], ...)
+    tie_at: np.ndarray  # (group, pattern); pattern: bit j is set when keys j and j + 1 are equal
+    compose: np.ndarray  # compose_at[g] + first * count + second -> permutation
+    compose_at: np.ndarray
+    target: np.ndarray  # (renaming, node) -> node
+    image: np.ndarray  # (renaming, row of all) -> number of the row of the target
+    orbit: np.ndarray  # row of all -> a number that all its images share
+
+
+class Symmetry:
+    """The renamings of a system, and the images of its rows."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        system = tables.system
+        self.groups = [tuple(names) for names in system.protocol.symmetry() if len(names) > 1]
+        self.nodes = len(system.names)
+        for names in self.groups:
+            inside = [name in system.index for name in names]
+            if any(inside) and not all(inside):
+                raise NotSymmetric(f"{', '.join(names)}: some are nodes and some are not")
+        orders = [list(permutations(range(len(names)))) for names in self.groups]
+        self.orders = orders
+        counts = [len(o) for o in orders]
+        self.count = int(np.prod(counts)) if counts else 1
+        self.strides = [int(np.prod(counts[g + 1 :])) for g in range(len(counts))]
+        self.maps = [self._map(p) for p in range(self.count)]
+        index = system.index
+        self.target = np.array(
+            [[index[m.get(name, name)] for name in system.names] for m in self.maps], np.int64
+        )
+        # Generators: the swap of the first two names and the cycle of all, for each group.
+        self.generators: list[int] = []
+        for g, names in enumerate(self.groups):
+            k = len(names)
+            swap = (1, 0, *range(2, k))
+            cycle = (*range(1, k), 0)
+            for order in dict.fromkeys([swap, cycle]):
+                self.generators.append(orders[g].index(order) * self.strides[g])
+        self._images: dict[int, list[list[int]]] = {
+            p: [[0] for _ in range(self.nodes)] for p in self.generators
+        }
+        self._checked: set[tuple[int, int, int]] = set()
+        self._bit_images: dict[tuple[int, int], int] = {}
+        self._fixed: dict[str, Any] | None = None
+
+    def _map(self, p: int) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for g, names in enumerate(self.groups):
+            order = self.orders[g][(p // self.strides[g]) % len(self.orders[g])]
+            found.update({names[j]: names[order[j]] for j in range(len(names))})
+        return found
+
+    # Rows -----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Make the images of all rows under the generators; they are rows too."""
+        tables = self.tables
+        open_ = True
+        while open_:
+            open_ = False
+            for p in self.generators:
+                names = self.maps[p]
+                for i in range(self.nodes):
+                    images, rows = self._images[p][i], tables.rows[i]
+                    to = int(self.target[p, i])
+                    for number in range(len(images), len(rows)):
+                        row = rows[number]
+                        local = rename(row.local, names)
+                        images.append(tables.row(to, local, self._sent_image(p, row.sent)))
+                        open_ = True
+
+    def _sent_image(self, p: int, sent: int) -> int:
+        mask = 0
+        while sent:
+            low = sent & -sent
+            mask |= self.bit_image(p, low.bit_length() - 1)
+            sent ^= low
+        return mask
+
+    def bit_image(self, p: int, bit: int) -> int:
+        """The image of one message, as a mask."""
+        known = self._bit_images.get((p, bit))
+        if known is None:
+            names = self.maps[p]
+            message, receivers = self.tables.contents[bit]
+            message = rename(message, names)
+            sends = tuple([Envelope(names.get(to, to), message) for to in receivers])
+            known = self._bit_images[p, bit] = self.tables._mask(sends)
+        return known
+
+    def image(self, p: int, i: int, number: int) -> int:
+        """The image of a row under a generator."""
+        images = self._images[p][i]
+        if number >= len(images):
+            self.close()
+        return images[number]
+
+    def images(self, numbers: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+        """The images of a state under the generators."""
+        found: list[tuple[int, tuple[int, ...]]] = []
+        for p in self.generators:
+            image = [0] * self.nodes
+            for i, number in enumerate(numbers):
+                image[int(self.target[p, i])] = self.image(p, i, number)
+            found.append((p, tuple(image)))
+        return found
+
+    def check_initial(self, numbers: tuple[int, ...]) -> None:
+        """The initial state must be its own image. Raises NotSymmetric."""
+        self.close()
+        for p, image in self.images(numbers):
+            if image != numbers:
+                moved = [f"{a} for {b}" for a, b in self.maps[p].items() if a != b]
+                raise NotSymmetric(f"the initial state changes when {', '.join(moved)} is put in")
+
+    def arrays(self, base: Any, total: int) -> Renamings:
+        """The group as arrays, for rows numbered as the layout does."""
+        self.close()
+        count = self.count
+        image = np.zeros((count, total), np.int64)
+        where = np.zeros((count, total), np.int64)  # the same among all rows
+        sizes = [len(rows) for rows in self.tables.rows]
+        everything = np.concatenate(
+            [np.arange(sizes[i]) + int(base[i]) for i in range(self.nodes)]
+        )
+        steps = {}
+        for p in self.generators:
+            step = np.zeros(total, np.int64)
+            for i in range(self.nodes):
+                to = int(self.target[p, i])
+                start = int(base[i])
+                step[start : start + sizes[i]] = np.array(self._images[p][i]) + int(base[to])
+            steps[p] = step
+        owner = np.zeros(total, np.int64)
+        for i in range(self.nodes):
+            owner[int(base[i]) : int(base[i]) + sizes[i]] = i
+        where[0] = 0
+        where[0, everything] = everything
+        done = {0}
+        queue = [0]
+        keys = {tuple(sorted(m.items())): p for p, m in enumerate(self.maps)}
+        while queue:
+            p = queue.pop()
+            for g in self.generators:
+                after = {name: self.maps[g].get(to, to) for name, to in self.maps[p].items()}
+                q = keys[tuple(sorted(after.items()))]
+                if q not in done:
+                    done.add(q)
+                    queue.append(q)
+                    where[q, everything] = steps[g][where[p, everything]]
+        starts = np.array([int(base[i]) for i in range(self.nodes)])
+        image[:, everything] = where[:, everything] - starts[owner[where[:, everything]]]
+        orbit = np.zeros(total, np.int64)
+        orbit[everything] = where[:, everything].min(axis=0)
+        if self._fixed is None:
+            self._fixed = self._fixed_arrays()
+        return Renamings(**self._fixed, target=self.target, image=image, orbit=orbit)
+
+    def _fixed_arrays(self) -> dict[str, Any]:
+        members, member_at = [], [0]
+        ties: list[int] = []
+        patterns = 1 << max((len(n) - 1 for n in self.groups), default=0)
+        tie_at = np.zeros((len(self.groups), patterns + 1), np.int64)
+        compose: list[int] = []
+        compose_at = []
+        for g, names in enumerate(self.groups):
+            inside = all(name in self.tables.system.index for name in names)
+            if inside:
+                members += [self.tables.system.index[name] for name in names]
+            member_at.append(len(members))
+            orders = self.orders[g]
+            number = {order: k for k, order in enumerate(orders)}
+            for pattern in range(1 << (len(names) - 1)):
+                tie_at[g, pattern] = len(ties)
+                blocks = [0]
+                for j in range(len(names) - 1):
+                    blocks.append(blocks[-1] + (0 if pattern >> j & 1 else 1))
+                for order in orders:
+                    if all(blocks[order[j]] == blocks[j] for j in range(len(names))):
+                        ties.append(number[order])
+                tie_at[g, pattern + 1] = len(ties)
+            compose_at.append(len(compose))
+            for second in orders:
+                for first in orders:
+                    compose.append(number[tuple(second[x] for x in first)])
+        return {
+            "members": np.array(members or [0], np.int64),
+            "member_at": np.array(member_at, np.int64),
+            "size": np.array([len(n) for n in self.groups], np.int64),
+            "stride": np.array(self.strides, np.int64),
+            "ties": np.array(ties, np.int64),
+            "tie_at": tie_at,
+            "compose": np.array(compose, np.int64),
+            "compose_at": np.array(compose_at, np.int64),
+        }
+
+    # The check ------------------------------------------------------------------------------
+
+    def check(self, i: int, number: int, what: int) -> None:
+        """Check one entry and all its images. Raises NotSymmetric.
+
+        `what`: a message bit, ACTIONS, or FAULT - f for the fault f.
+        """
+        todo = [(i, number, what)]
+        self._checked.add(todo[0])
+        while todo:
+            i, number, what = todo.pop()
+            after, errors = self._outcome(i, number, what)
+            for p in self.generators:
+                to = int(self.target[p, i])
+                image = self.image(p, i, number)
+                what_image = what
+                if what >= 0:
+                    what_image = self.bit_image(p, what).bit_length() - 1
+                expected = sorted([self.image(p, i, n) for n in after])
+                found, found_errors = self._outcome(to, image, what_image)
+                if sorted(found) != expected or errors != found_errors:
+                    raise NotSymmetric(self._difference(p, i, number, what))
+                if (to, image, what_image) not in self._checked:
+                    self._checked.add((to, image, what_image))
+                    todo.append((to, image, what_image))
+
+    def _outcome(self, i: int, number: int, what: int) -> tuple[tuple[int, ...], int]:
+        """The rows after an entry, and how many of its branches raise."""
+        tables = self.tables
+        row = tables.rows[i][number]
+        name = tables.system.names[i]
+        if what >= 0:
+            if not row.known >> what & 1:
+                tables.fill(i, number, 1 << what)
+            after = row.nexts.get(what, ())
+            triggers: list[Any] = [Envelope(name, tables.contents[what][0])]
+        elif what == ACTIONS:
+            after = tables.fill_acts(i, number) if row.acts is None else row.acts
+            triggers = [t for t in tables.system.triggers(i) if isinstance(t, Act)]
+        else:
+            fault = FAULT - what
+            known = row.faults.get(fault)
+            after = tables.fill_fault(i, number, fault) if known is None else known
+            triggers = [NodeFault(name, tables.system.fault_names[fault])]
+        errors = 0
+        if tables.errors:
+            for trigger in triggers:
+                errors += sum(o.error is not None for o in tables._outcomes(i, row.local, trigger))
+        return after, errors
+
+    def _difference(self, p: int, i: int, number: int, what: int) -> str:
+        tables = self.tables
+        moved = [f"{a} for {b}" for a, b in self.maps[p].items() if a != b]
+        if what >= 0:
+            step = Envelope(tables.system.names[i], tables.contents[what][0])
+            where = tables.system.handler_name(step)
+        else:
+            where = "an action or fault"
+        return (
+            f"{where} of {tables.system.names[i]} does not do the same when {', '.join(moved)} is "
+            "put in its place, and symmetry() says that it does"
+        )
