@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from paxcheck.trace.adapters import detect
-from paxcheck.trace.lines import first_lines, lines_of
-from paxcheck.trace.observe import TraceVerdict, observe
+from paxcheck.trace.observe.run import validate_files
+from paxcheck.trace.observe.verdict import TraceVerdict
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "traces"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="no recordings beside the repository")
@@ -54,17 +53,15 @@ BROKEN = {entry["file"] for entry in MANIFEST if entry["expected"] == "violated"
 
 
 def verdict_on(file: str, all_of_them: bool = False) -> TraceVerdict:
-    path = str(SHARED / file)
-    adapter = detect(first_lines(path))
-    assert adapter is not None, f"{file}: the format is not recognised"
-    facts = adapter.facts(lines_of(path), path)
-    return observe(facts, adapter.DECLARATION, all_of_them=all_of_them)
+    return validate_files([str(SHARED / file)], all_of_them=all_of_them)
 
 
 @pytest.mark.parametrize(("file", "kind", "line"), EXPECTED)
 def test_known_violation(file: str, kind: str, line: int) -> None:
     verdict = verdict_on(file, all_of_them=True)
-    assert verdict.verdict == "violated"
+    assert verdict.exit_code == 1
+    assert verdict.first is not None
+    assert verdict.first.evidence[-1].text != ""  # the log's own line is quoted
     found = {p.name: [v.line for v in p.violations] for p in verdict.properties}
     first = min(n for name in NAMES.get(kind, {kind}) for n in found.get(name, [10**9]))
     assert first in ({line, line - 1} if kind in SECOND_SIGHT else {line}), found
@@ -75,4 +72,5 @@ def test_no_false_alarm(file: str) -> None:
     verdict = verdict_on(file)
     broken = {p.name: p.first for p in verdict.properties if p.verdict == "violated"}
     assert broken == {}
+    assert verdict.exit_code == 0
     assert verdict.checks > 0

@@ -18,7 +18,8 @@ _COMMANDS = {
     "rules": "List the rules of a model.",
     "graph": "Write the state graph of a small scope.",
     "show": "Show a saved counterexample again.",
-    "validate": "Is a trace a run of a model?",
+    "validate": "Judge the log of a real system, or replay a saved run in a model.",
+    "lint": "Say what a log can decide, and what it cannot.",
     "schema": "Print the JSON Schema of the trace format.",
 }
 

@@ -230,11 +230,13 @@ def safe_value(
     answers = sorted(promises, key=lambda p: (p.vote is not None, p.vote and p.vote.ballot))
     if not is_quorum(frozenset([p.acceptor for p in answers])):
         return None  # then no quorum answered: another property says so
-    used: list[str] = []
-    for promise in answers:
-        used.append(promise.acceptor)
-        fits = promise.vote is None or promise.vote.value == value
-        if fits and is_quorum(frozenset(used)):
+    for latest in [None, *[p.vote for p in answers if p.vote and p.vote.value == value]]:
+        used = [
+            p.acceptor
+            for p in answers
+            if p.vote is None or (latest and p.vote.ballot <= latest.ballot)
+        ]
+        if is_quorum(frozenset(used)):
             return None
     told = "; ".join(f"{p.acceptor} reported {p.vote}" for p in answers if p.vote)
     return Broken(f"ballot {ballot} proposes {value}, but {told}", tuple(answers))

@@ -55,12 +55,13 @@ _BORN = re.compile(r"newRaft (\w+) \[peers: \[.*?\], term: (\d+)")
 
 
 def recognises(first: list[bytes]) -> bool:
-    """Lines with level, ts, caller and msg."""
+    """Lines with level, ts, caller and a sentence; the trace points of raft have an event too."""
     lines = peek(first)
     return (
         bool(lines)
         and {"level", "ts", "caller", "msg"} <= lines[0].keys()
         and isinstance(lines[0]["msg"], str)
+        and "event" not in lines[0]
     )
 
 

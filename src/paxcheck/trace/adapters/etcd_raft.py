@@ -92,7 +92,8 @@ class _Reader:
 
 
 def _step(at: dict[str, Any], name: str, event: Line) -> Iterator[Fact]:
-    state, msg = event["state"], event.get("msg") or {}
+    state: Line = event["state"]
+    msg: Line = event.get("msg") or {}
     members = config(*event["conf"]) if event["conf"][0] else None
     if name == "BecomeCandidate":
         yield Campaigned(term=state["term"], **at)

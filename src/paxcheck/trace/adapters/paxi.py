@@ -64,7 +64,7 @@ class _Reader:
         if "node" not in line:
             return
         at = {"node": line["node"], **at}
-        msg = line.get("msg") or {}
+        msg: Line = line.get("msg") or {}
         if line["ev"] == "execute":
             yield Decided(value=line["value"], slot=line["slot"], **at)
         elif line["ev"] == "send" and "ballot" in msg:

@@ -64,7 +64,7 @@ class _Reader:
         state = line.get("state")
         if state and "promised" in state and what != "recv":
             yield from self._held(at, slot, state)
-        msg = line.get("msg") or {}
+        msg: Line = line.get("msg") or {}
         if what == "send":
             yield from self._sent(at, slot, msg)
         elif what == "recv" and msg["type"] in ("promise", "accepted"):
@@ -87,7 +87,8 @@ class _Reader:
             yield VoteCast(slot=slot, ballot=accepted, value=now[2], source="state", **at)
 
     def _sent(self, at: dict[str, Any], slot: Any, msg: Line) -> Iterator[Fact]:
-        kind, proposal = msg["type"], msg.get("proposal") or {}
+        kind: str = msg["type"]
+        proposal: Line = msg.get("proposal") or {}
         ballot = proposal.get("n")
         if kind == "prepare" and self._asked.get((at["node"], slot)) != ballot:
             self._asked[at["node"], slot] = ballot

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -55,22 +56,31 @@ class Log:
 
 @contextmanager
 def opened(
-    files: Sequence[str], source: str = AUTO, clock_error: float | None = None
+    files: Sequence[str],
+    source: str = AUTO,
+    clock_error: float | None = None,
+    map_file: Path | None = None,
 ) -> Generator[Log]:
     """Find the format of the files. Standard input (`-`) is kept in a temporary file.
 
-    `source`: the name of an adapter, or `auto`: by the first lines. `clock_error`: how far two
-    clocks may differ, in seconds, when the user says that time stamps may be trusted. Raises
-    UsageError for no files, an unknown name, files of different formats; TraceError for a file
-    that cannot be read, or that no adapter recognises.
+    `source`: the name of an adapter, or `auto`: by the first lines. `map_file`: a map file that
+    says what the fields mean, instead. `clock_error`: how far two clocks may differ, in seconds,
+    when the user says that time stamps may be trusted. Raises UsageError for no files, an unknown
+    name, files of different formats; TraceError for a file that cannot be read, or that no adapter
+    recognises.
     """
     if not files:
         raise UsageError("there is no file to read", hint="name a log, or - for standard input")
     if len(set(files)) < len(files):
         raise UsageError("a file is named twice")
+    if map_file is not None and source != AUTO:
+        raise UsageError("--map and --from both say what the format is", hint="leave one out")
     with tempfile.TemporaryDirectory() as folder:
         paths = tuple([_spooled(folder) if file == STDIN else file for file in files])
-        chosen = [_format(name, path, source) for name, path in zip(files, paths, strict=True)]
+        if map_file is not None:
+            chosen: list[Adapter | None] = [load_map(map_file)]
+        else:
+            chosen = [_format(name, path, source) for name, path in zip(files, paths, strict=True)]
         kinds = sorted({_name(adapter) for adapter in chosen})
         if len(kinds) > 1:
             raise UsageError(
@@ -94,16 +104,18 @@ def validate_files(
     only: Sequence[str] = (),
     all_of_them: bool = False,
     clock_error: float | None = None,
+    map_file: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TraceVerdict:
     """Judge log files at level `observe`; the answer quotes the log's own lines.
 
     `only`: names of properties (UsageError for an unknown one); `progress(events, line)`: called
     now and then. A file that ends in the middle of a line or becomes unreadable is a TraceError,
-    unless something is broken before that line: then the verdict says both.
+    unless something is broken before that line: then the verdict says both. A file of which no
+    line tells anything is a TraceError too.
     """
     check_names(only)
-    with opened(files, source, clock_error) as log:
+    with opened(files, source, clock_error, map_file) as log:
         observer = Observer(log.declaration, only)
         stopped: TraceError | None = None
         try:
@@ -113,6 +125,11 @@ def validate_files(
         observer.finish()
         if stopped is not None and not observer.breaches:
             raise stopped
+        if not observer.facts:
+            raise TraceError(
+                f"{', '.join(files)}: read as {log.declaration.name}, no line told anything",
+                hint="is it of this format? name the right one with --from, or write a map file",
+            )
         verdict = with_texts(observer.verdict(all_of_them), log.raw)
         if stopped is not None:
             note = f"reading stopped early: {stopped}"
@@ -126,11 +143,31 @@ def shrink_files(
     *,
     source: str = AUTO,
     clock_error: float | None = None,
+    map_file: Path | None = None,
 ) -> tuple[Declaration, tuple[Fact, ...]]:
     """The fewest facts of the files that still break the property `name`; empty: it holds."""
     check_names([name])
-    with opened(files, source, clock_error) as log:
+    with opened(files, source, clock_error, map_file) as log:
         return log.declaration, shrink(log.facts(), log.declaration, name)
+
+
+def is_native(file: str) -> bool:
+    """Whether a file is a native trace or behavior: then a model can replay it, step by step."""
+    if file == STDIN:
+        return False
+    first = first_lines(file, 1)
+    try:
+        header = msgspec.json.decode(first[0], type=dict[str, Any]) if first else {}
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return "paxcheck" in header and header.get("kind", "trace") in ("behavior", "trace")
+
+
+def load_map(path: Path) -> Adapter:
+    """The adapter that a map file describes; raises UsageError for a bad one."""
+    from paxcheck.trace.adapters.mapped import load_map as load  # only who needs it pays for it
+
+    return load(path)
 
 
 def check_names(names: Sequence[str]) -> None:
