@@ -95,14 +95,19 @@ class InboxTables:
             self.rows[c].append(place)
         return number
 
-    def moves(self, i: int, local: int, inbox: int, cut: frozenset[str] | None) -> list[Move]:
-        """The steps of node `i` by actions and deliveries."""
-        box = self.inbox_of[self.system.names[i]]
-        name = self.system.names[i]
+    def acts(self, i: int, local: int, inbox: int) -> list[Move]:
+        """The steps of node `i` by actions."""
         found: list[Move] = []
         for trigger in self.system.triggers(i):
             if not isinstance(trigger, NodeFault):
                 self._add(found, i, local, inbox, trigger)
+        return found
+
+    def deliveries(self, i: int, local: int, inbox: int, cut: frozenset[str] | None) -> list[Move]:
+        """The steps of node `i` by the messages of its inbox that the cut lets through."""
+        name = self.system.names[i]
+        box = self.inbox_of[name]
+        found: list[Move] = []
         for envelope in self.system.net.deliverable(self.rows[box][inbox].inbox):
             if cut is None or (envelope.sender in cut) == (name in cut):
                 self._add(found, i, local, inbox, envelope)

@@ -15,6 +15,9 @@ from paxcheck.engine.limits import Limits, Watch
 from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.world import World
 
+Moves = list[tuple[int, Move]]
+"""Steps of a node: what each adds to a state, before what it sends."""
+
 
 class InboxTier(Tier):
     """A breadth-first search by inbox tables."""
@@ -33,8 +36,8 @@ class InboxTier(Tier):
             None,
             *[frozenset(side) for size in sizes for side in combinations(others, size)],
         ]
-        self._moves: dict[tuple[int, int, int, int], list[tuple[int, Move]]] = {}
-        self._strikes: dict[tuple[int, int, int, int], list[tuple[int, Move]]] = {}
+        self._moves: dict[tuple[int, int, int, int], tuple[Moves, Moves]] = {}
+        self._struck: dict[tuple[int, int, int, int], Moves] = {}
         self._changes: dict[tuple[int, int, str], list[int]] = {}
 
     def world(self, state: int) -> World:
@@ -43,19 +46,30 @@ class InboxTier(Tier):
         return self.tables.world(self.numbers(state), self.budgets(state), cut)
 
     def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
+        # The order is that of the plain semantics, so that the same runs are found first.
         tables, cut = self.tables, state >> self._cut_shift
         count = len(tables.system.names)
+        left = self.budgets(state) if self.budget_shifts else ()
         deltas: list[int] = []
         for i in range(count):
             key = (i, numbers[i], numbers[count + i], cut)
-            moves = self._moves.get(key)
-            if moves is None:
-                found = tables.moves(i, key[1], key[2], self._cuts[cut])
-                moves = self._moves[key] = self._with_deltas(i, key[1], key[2], found)
-            for delta, move in moves:
+            known = self._moves.get(key)
+            if known is None:
+                acts = self._with_deltas(*key[:3], tables.acts(*key[:3]))
+                strikes = self._strikes(*key[:3], left, numbers)
+                taken = tables.deliveries(*key[:3], self._cuts[cut])
+                known = self._moves[key] = (acts, self._with_deltas(*key[:3], taken))
+            elif left:
+                strikes = self._strikes(*key[:3], left, numbers)
+            else:
+                strikes = ()
+            for delta, move in known[0]:
                 deltas.append(self._delivered(delta, move, numbers) if move.sends else delta)
-        if self.budget_shifts:
-            self._faults(state, numbers, deltas)
+            deltas += strikes
+            for delta, move in known[1]:
+                deltas.append(self._delivered(delta, move, numbers) if move.sends else delta)
+        for fault, rest in enumerate(left):
+            self._network_fault(fault, rest, state, numbers, deltas)
         return deltas
 
     def _with_deltas(
@@ -73,29 +87,32 @@ class InboxTier(Tier):
             delta += (after - before) << self.shifts[component]
         return delta
 
-    def _faults(self, state: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
-        system = self.tables.system
-        for kind, shift, left in zip(
-            system.fault_names, self.budget_shifts, self.budgets(state), strict=True
-        ):
-            if kind == "partition":
-                self._partition(state, left, 1 << shift, deltas)
-            elif left and kind in NODE_FAULTS:
-                self._strike(kind, 1 << shift, numbers, deltas)
-            elif left:
-                self._change(kind, 1 << shift, numbers, deltas)
-
-    def _strike(self, kind: str, spent: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
-        count = len(self.tables.system.names)
-        at = self.tables.system.fault_names.index(kind)
-        for i in range(count):
-            key = (i, numbers[i], numbers[count + i], at)
-            moves = self._strikes.get(key)
+    def _strikes(
+        self, i: int, local: int, inbox: int, left: tuple[int, ...], numbers: tuple[int, ...]
+    ) -> list[int]:
+        """What to add to a state for each fault that may hit node `i`."""
+        deltas: list[int] = []
+        for fault, rest in enumerate(left):
+            kind = self.tables.system.fault_names[fault]
+            if not rest or kind not in NODE_FAULTS:
+                continue
+            key = (i, local, inbox, fault)
+            moves = self._struck.get(key)
             if moves is None:
-                found = self.tables.fault(i, key[1], key[2], kind)
-                moves = self._strikes[key] = self._with_deltas(i, key[1], key[2], found)
-            for delta, move in moves:
-                deltas.append(self._delivered(delta, move, numbers) - spent)
+                found = self.tables.fault(i, local, inbox, kind)
+                moves = self._struck[key] = self._with_deltas(i, local, inbox, found)
+            spent = 1 << self.budget_shifts[fault]
+            deltas += [self._delivered(delta, move, numbers) - spent for delta, move in moves]
+        return deltas
+
+    def _network_fault(
+        self, fault: int, left: int, state: int, numbers: tuple[int, ...], deltas: list[int]
+    ) -> None:
+        kind, spent = self.tables.system.fault_names[fault], 1 << self.budget_shifts[fault]
+        if kind == "partition":
+            self._partition(state, left, spent, deltas)
+        elif left and kind not in NODE_FAULTS:
+            self._change(kind, spent, numbers, deltas)
 
     def _change(self, kind: str, spent: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
         for component in self.tables.inbox_of.values():

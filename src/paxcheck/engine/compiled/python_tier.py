@@ -6,6 +6,7 @@ each fault's budget. A step adds a constant to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from paxcheck.engine.compiled.findings import Findings
@@ -170,53 +171,46 @@ class PythonTier(Tier):
         self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
 
     def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
+        # The order is that of the plain semantics, so that the same runs are found first.
         tables = self.tables
         rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
         available = 0
         for row in rows:
             available |= row.sent
+        faults = self.budget_shifts and [f for f, n in enumerate(self.budgets(state)) if n]
         deltas: list[int] = []
         for i, row in enumerate(rows):
-            if available & tables.handled[i] & ~row.known:
-                tables.fill(i, numbers[i], available & tables.handled[i] & ~row.known)
-            live = available & row.reacts
-            found = self._live[i].get((numbers[i], live))
-            if found is None:
-                found = self._deltas(i, numbers[i], live)
-            deltas += found
+            number, shift = numbers[i], self.shifts[i]
+            acts = tables.fill_acts(i, number) if row.acts is None else row.acts
+            if acts:
+                deltas += [(n - number) << shift for n in acts]
             for action in row.asking:
-                after = tables.ask(i, numbers[i], action, available)
-                deltas += [(n - numbers[i]) << self.shifts[i] for n in after]
-        if self.budget_shifts:
-            self._faults(state, numbers, deltas)
+                deltas += [(n - number) << shift for n in tables.ask(i, number, action, available)]
+            if faults:
+                deltas += self._faults(i, number, faults)
+            if available & tables.handled[i] & ~row.known:
+                tables.fill(i, number, available & tables.handled[i] & ~row.known)
+            live = available & row.reacts
+            found = self._live[i].get((number, live))
+            if found is None:
+                found = self._live[i][number, live] = self._deliveries(i, number, live)
+            deltas += found
         return deltas
 
-    def _deltas(self, i: int, number: int, live: int) -> list[int]:
-        """What to add to a state for each action of a row and each of the live messages."""
-        row = self.tables.rows[i][number]
-        after = list(self.tables.fill_acts(i, number) if row.acts is None else row.acts)
-        rest = live
-        while rest:
-            low = rest & -rest
-            after += row.nexts[low.bit_length() - 1]
-            rest ^= low
-        shift = self.shifts[i]
-        deltas = [(n - number) << shift for n in after]
-        # Actions that ask are found out while the others are computed: not before now.
-        if not row.asking:
-            self._live[i][number, live] = deltas
-        return deltas
+    def _deliveries(self, i: int, number: int, live: int) -> list[int]:
+        """What to add to a state for each of the live messages."""
+        nexts, shift = self.tables.rows[i][number].nexts, self.shifts[i]
+        bits = self.tables.in_order(live)
+        return [(after - number) << shift for bit in bits for after in nexts[bit]]
 
-    def _faults(self, state: int, numbers: tuple[int, ...], deltas: list[int]) -> None:
-        tables = self.tables
-        for fault, (shift, left) in enumerate(
-            zip(self.budget_shifts, self.budgets(state), strict=True)
-        ):
-            if not left:
-                continue
-            for i, number in enumerate(numbers):
-                after = tables.rows[i][number].faults.get(fault)
-                if after is None:
-                    after = tables.fill_fault(i, number, fault)
-                spent = 1 << shift
-                deltas += [((n - number) << self.shifts[i]) - spent for n in after]
+    def _faults(self, i: int, number: int, faults: Sequence[int]) -> list[int]:
+        """What to add to a state for each fault that may hit node `i`."""
+        row, shift = self.tables.rows[i][number], self.shifts[i]
+        deltas: list[int] = []
+        for fault in faults:
+            after = row.faults.get(fault)
+            if after is None:
+                after = self.tables.fill_fault(i, number, fault)
+            spent = 1 << self.budget_shifts[fault]
+            deltas += [((n - number) << shift) - spent for n in after]
+        return deltas

@@ -20,7 +20,7 @@ from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
-from paxcheck.protocol.values import ordered
+from paxcheck.protocol.values import order_key, ordered
 from paxcheck.protocol.world import World
 
 
@@ -152,10 +152,8 @@ class Tables:
         """Compute what the row does on each of these message bits."""
         row = self.rows[i][number]
         name = self.system.names[i]
-        while bits:
-            low = bits & -bits
-            bit = low.bit_length() - 1
-            bits ^= low
+        for bit in self.in_order(bits):
+            low = 1 << bit
             trigger = Envelope(name, self.contents[bit][0])
             after = self._after(i, number, trigger, self._outcomes(i, row.local, trigger))
             if after:
@@ -248,6 +246,15 @@ class Tables:
     def pairs(self) -> Iterable[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""
         return [*self._pairs.items(), *self._told]
+
+    def in_order(self, mask: int) -> list[int]:
+        """The bits of a mask, in the canonical order of their messages."""
+        bits: list[int] = []
+        while mask:
+            low = mask & -mask
+            bits.append(low.bit_length() - 1)
+            mask ^= low
+        return sorted(bits, key=lambda bit: order_key(self.contents[bit][0]))
 
     # Back to worlds -------------------------------------------------------------------------
 
