@@ -13,6 +13,13 @@ from paxcheck.protocol.values import show
 from paxcheck.trace.replay import Behavior, Frame
 
 _MARKS = {"crash": "✗", "amnesia": "✗", "torn": "✗", "stop": "■", "corrupt": "✎"}
+_FAULTS = {
+    "crash": "crashes, restarts",
+    "amnesia": "restarts with an empty disk",
+    "torn": "restarts, last write lost",
+    "stop": "stops for ever",
+    "corrupt": "another value on disk",
+}
 
 
 def space_time(behavior: Behavior, width: int = 100) -> str:
@@ -53,8 +60,8 @@ def _row(frame: Frame, number: int, at: dict[str, int], sent_at: dict[Envelope, 
             note += f"  (sent in {when})"
     elif node is not None:
         cells[at[node]] = "●" if isinstance(trigger, Act) else _MARKS[trigger.kind]
-        what = trigger.action.replace("_", " ") if isinstance(trigger, Act) else trigger.kind
-        note = f"{node}: {what}"
+        act = isinstance(trigger, Act)
+        note = f"{node}: {trigger.action.replace('_', ' ') if act else _FAULTS[trigger.kind]}"
     return f"{number:>4} {_put(cells, 5)[5:].ljust(end - 5)}{note}"
 
 
