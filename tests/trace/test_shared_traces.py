@@ -27,7 +27,7 @@ NAMES = {
     "second leader of term": {"election-safety"},
     "promise goes back": {"promise-never-goes-back"},
     "accepts": {"no-vote-below-promise"},
-    "accept below promise": {"agreement", "no-vote-below-promise"},
+    "accept below promise": {"agreement"},  # of states: the one in which two values are chosen
 }
 # Kinds of which our property shows an earlier line too: a vote is granted one line before it is
 # seen to have changed, and one property covers both.

@@ -20,6 +20,7 @@ from paxcheck.trace.adapters import (
     paxos_composable,
     paxos_pypi,
     pysyncobj,
+    tla_states,
 )
 from paxcheck.trace.adapters.base import Adapter
 
@@ -33,6 +34,8 @@ _BUILT_IN: tuple[Any, ...] = (
     paxos_composable,
     paxos_pypi,
     paxi,
+    tla_states.tlc_json,
+    tla_states.itf,
 )
 
 

@@ -50,8 +50,9 @@ class Log:
 
     def raw(self, name: str) -> Iterator[bytes]:
         """The lines of one file again, to quote from."""
-        where = dict(zip(self.names, self.paths, strict=True))
-        yield from raw_lines(where.get(name, name))
+        path = dict(zip(self.names, self.paths, strict=True)).get(name, name)
+        texts = getattr(self.adapter, "texts", None)  # of formats whose "lines" are no lines
+        yield from texts(lines_of(path), name) if texts else raw_lines(path)
 
 
 @contextmanager
