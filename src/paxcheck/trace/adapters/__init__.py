@@ -12,6 +12,7 @@ from typing import Any
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import (
     ccf,
+    ceph_mon,
     etcd_log,
     etcd_raft,
     etcd_wal,
@@ -30,6 +31,7 @@ _BUILT_IN: tuple[Any, ...] = (
     etcd_raft,
     etcd_wal,
     ccf,
+    ceph_mon,
     pysyncobj,
     paxos_composable,
     paxos_pypi,

@@ -1,0 +1,172 @@
+"""Ceph's monitor log, on small logs in its format: what is judged, where, and what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from paxcheck.trace.observe.run import validate_files
+from paxcheck.trace.observe.verdict import TraceVerdict
+
+ADDRESS = "[v2:10.0.0.{0}:3300/0,v1:10.0.0.{0}:6789/0]"
+MONMAP = "e1  monmap is e1: 3 mons at {a=[v2:10.0.0.0],b=[v2:10.0.0.1],c=[v2:10.0.0.2]}"
+
+
+def log(rank: int, *lines: str) -> str:
+    """A monitor's log: each line gets the time, thread and level that Ceph writes."""
+    text: list[str] = []
+    for number, line in enumerate(lines):
+        seconds = f"{number // 1000:02}.{number % 1000:03}"
+        stamp = f"2026-11-23T19:15:{seconds}+0000 7fd5820cd640 10 "
+        me = f"mon.{'abc'[rank]}@{rank}(leader)"
+        if line.startswith("paxos|"):
+            line = f"{me}.paxos(paxos active c 1..7) {line[6:]}"
+        elif line.startswith("<"):
+            sender, message = line[1:].split("|")
+            at = ADDRESS.format(rank)
+            line = f"-- {at} <== mon.{sender} v2:x 5 ==== {message} v4 ==== 84+0+0 (x) 0x7 con 0x5"
+        elif line.startswith(">"):
+            to, message = line[1:].split("|")
+            line = (
+                f"-- {ADDRESS.format(rank)} --> {ADDRESS.format(to)} -- {message} v4 -- 0x7 con 0x5"
+            )
+        else:
+            line = f"{me} {line}"
+        text.append(stamp + line)
+    return "\n".join(text) + "\n"
+
+
+LEADER = [
+    "paxos|init last_pn: 0 accepted_pn: 0 last_committed: 0 first_committed: 0",  # 1
+    MONMAP,
+    ">1|mon_probe(probe)",
+    "paxos|collect with pn 100",  # 4
+    ">1|paxos(collect lc 0 fc 0 pn 100 opn 0)",
+    "<1|paxos(last lc 0 fc 0 pn 100 opn 0)",  # 6
+    "paxos|begin for 1 99 bytes",  # 7
+    ">1|paxos(begin lc 0 fc 0 pn 100 opn 0)",
+    "<1|paxos(accept lc 0 fc 0 pn 100 opn 0)",  # 9
+    "paxos|commit_start 1",  # 10
+    "paxos|extend_lease now+5 (2026-11-23T19:15:05.0+0000)",
+]
+PEON = [
+    "paxos|init last_pn: 0 accepted_pn: 0 last_committed: 0 first_committed: 0",  # 1
+    "<0|paxos(collect lc 0 fc 0 pn 100 opn 0)",
+    "paxos|accepting pn 100 from 0",  # 3
+    ">0|paxos(last lc 0 fc 0 pn 100 opn 0)",
+    "<0|paxos(begin lc 0 fc 0 pn 100 opn 0)",
+    "paxos|accepting value for 1 pn 100",  # 6
+    ">0|paxos(accept lc 0 fc 0 pn 100 opn 0)",
+    "paxos|handle_commit on 1",  # 8
+    "paxos|init last_pn: 0 accepted_pn: 100 last_committed: 1 first_committed: 1",
+    "<0|paxos(collect lc 1 fc 1 pn 90 opn 0)",
+    "paxos|NOT accepting pn 90 from 0, we already accepted 100 from 0",  # 11
+    ">0|paxos(last lc 1 fc 1 pn 100 opn 0)",  # a refusal
+]
+
+
+@pytest.fixture
+def judge(tmp_path: Path):
+    def validate(*texts: str, clock_error: float | None = None) -> TraceVerdict:
+        names: list[str] = []
+        for number, text in enumerate(texts):
+            path = tmp_path / f"mon.{number}.log"
+            path.write_text(text)
+            names.append(str(path))
+        return validate_files(names, clock_error=clock_error)
+
+    return validate
+
+
+def broken(verdict: TraceVerdict) -> dict[str, list[int]]:
+    return {
+        p.name: [v.line for v in p.violations]
+        for p in verdict.properties
+        if p.verdict == "violated"
+    }
+
+
+def checks(verdict: TraceVerdict) -> dict[str, int]:
+    return {p.name: p.checks for p in verdict.properties if p.checks}
+
+
+def test_a_right_log(judge) -> None:
+    verdict = judge(log(0, *LEADER), log(1, *PEON))
+    assert broken(verdict) == {}
+    assert verdict.format == "ceph-mon"
+    assert verdict.nodes == {"mon.0": 1, "mon.1": 2}
+    assert checks(verdict) == {
+        "no-vote-below-promise": 2,
+        "promise-never-goes-back": 1,
+        "durable-acceptor": 1,
+        "one-proposer-per-ballot": 2,
+        "proposal-needs-quorum": 1,
+        "decision-needs-quorum": 1,
+    }
+
+
+def changed(lines: list[str], changes: dict[int, str | None]) -> list[str]:
+    """The lines with some replaced (by their number), or left out."""
+    new = [changes.get(n, line) for n, line in enumerate(lines, 1)]
+    return [line for line in new if line is not None]
+
+
+@pytest.mark.parametrize(
+    ("rank", "changes", "expected"),
+    [
+        (0, {6: None}, {"proposal-needs-quorum": [6]}),
+        (0, {6: "<1|paxos(last lc 0 fc 0 pn 201 opn 0)"}, {"proposal-needs-quorum": [7]}),
+        (0, {9: None}, {}),  # no answer at all is in the log: its receipts may be missing
+        (0, {9: "<1|paxos(accept lc 0 fc 0 pn 90 opn 0)"}, {"decision-needs-quorum": [10]}),
+        (1, {6: "paxos|accepting value for 1 pn 90"}, {"no-vote-below-promise": [6]}),
+        (
+            1,
+            {9: "paxos|init last_pn: 0 accepted_pn: 50 last_committed: 1 first_committed: 1"},
+            {},  # state shows 50 only after it said 100: see the next case
+        ),
+        (
+            1,
+            {
+                9: "paxos|init last_pn: 0 accepted_pn: 50 last_committed: 1 first_committed: 1",
+                11: "paxos|accepting pn 90 from 0",
+            },
+            {"promise-never-goes-back": [11]},
+        ),
+    ],
+)
+def test_one_changed_line(judge, rank: int, changes, expected: dict[str, list[int]]) -> None:
+    lines = changed((LEADER, PEON)[rank], changes)
+    assert broken(judge(log(rank, *lines))) == expected
+
+
+def test_two_leases_need_a_clock(judge) -> None:
+    other = [
+        "paxos|init last_pn: 0 accepted_pn: 0 last_committed: 0 first_committed: 0",
+        "paxos|extend_lease now+5 (2026-11-23T19:15:09.0+0000)",
+    ]
+    texts = log(0, *LEADER), log(1, *other)
+    assert broken(judge(*texts)) == {}
+    assert broken(judge(*texts, clock_error=0.01)) == {"lease-exclusion": [11]}
+    # An election in between makes the first lease void.
+    ended = [*LEADER, "paxos|restart -- canceling timeouts"]
+    late = [*["paxos|is_readable = 0"] * 20, *other]
+    assert broken(judge(log(0, *ended), log(1, *late), clock_error=0.005)) == {}
+
+
+def test_without_messages_no_quorum_is_missed(judge) -> None:
+    lines = [line for line in LEADER if line[0] not in "<>"]
+    verdict = judge(log(0, *lines))
+    assert broken(verdict) == {}
+    assert "proposal-needs-quorum" not in checks(verdict)
+    assert "decision-needs-quorum" not in checks(verdict)
+
+
+def test_new_ranks_end_the_judgement(judge) -> None:
+    text = log(1, *PEON) + log(2, "paxos|accepting pn 1 from 0")
+    assert broken(judge(text)) == {}
+
+
+def test_listed_members_are_read(judge) -> None:
+    lines = [line for line in LEADER if line != MONMAP]
+    listing = "".join([f"{n}: [v2:10.0.0.{n}:3300/0] mon.{'abc'[n]}\n" for n in range(3)])
+    start = log(0, "imported monmap:")
+    assert checks(judge(start + listing + log(0, *lines)))["decision-needs-quorum"] == 1
