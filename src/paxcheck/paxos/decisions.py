@@ -198,12 +198,18 @@ class DecidedWasChosen(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.votes: dict[Slot, dict[tuple[Any, str], set[str]]] = {}
+        self.heard: dict[tuple[Slot, Any], set[str]] = {}
         self.decided: dict[tuple[Slot, str], Decided] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
         if fact.value is not None:
             slot = self.votes.setdefault(fact.slot, {})
             slot.setdefault((fact.ballot, fact.value), set()).add(fact.node)
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        # A vote that was received was cast, even where a crash took the voter's own line away.
+        if fact.kind == "accepted" and fact.granted and fact.ballot is not None:
+            self.heard.setdefault((fact.slot, fact.ballot), set()).add(fact.sender)
 
     def on_Decided(self, fact: Decided) -> None:
         if fact.value is not None:
@@ -221,8 +227,9 @@ class DecidedWasChosen(Monitor):
                 continue
             self.checks += 1
             votes = self.votes.get(slot, {})
-            for (_, voted), who in votes.items():
-                if voted == value and members.is_quorum(who):
+            for (ballot, voted), who in votes.items():
+                everyone = who | self.heard.get((slot, ballot), set())
+                if voted == value and members.is_quorum(everyone):
                     self.quorums += 1
                     break
             else:
