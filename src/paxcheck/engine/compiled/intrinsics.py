@@ -1,5 +1,5 @@
 # pyright: basic
-"""Machine instructions that Numba does not offer: count trailing zeros, prefetch, compare-and-swap."""
+"""Machine instructions that Numba lacks: count trailing zeros, prefetch, compare-and-swap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportCallIssue=false
 """The native search: a loop over look-ups that knows nothing of any protocol.
 
 A state is a few 64-bit words in which each node (and the budgets of the faults, if any) has a
@@ -500,8 +500,8 @@ def expand(
                                 work.states[at + lay.word[nodes]] ^= spent << lay.shift[nodes]
                             if symmetric:
                                 orbit = canonical(
-                                    widths, lay, sym, work.states, at, nodes, fields, work.renamings,
-                                    places, best, trial,
+                                    widths, lay, sym, work.states, at, nodes, fields,
+                                    work.renamings, places, best, trial,
                                 )  # fmt: skip
                                 put(work.sizes, found, orbit)
                                 generated += get(sizes, cursor)

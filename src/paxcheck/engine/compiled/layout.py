@@ -60,7 +60,9 @@ class Arrays:
         tight = [len(rows).bit_length() for rows in self.tables.rows] + need[self.nodes :]
         if sum(need) > 63 >= sum(tight) + self.nodes // 2:
             spare = 63 - sum(tight)
-            order = sorted(range(self.nodes), key=lambda i: len(self.tables.rows[i]) / (1 << tight[i]))
+            order = sorted(
+                range(self.nodes), key=lambda i: len(self.tables.rows[i]) / (1 << tight[i])
+            )
             need = list(tight)
             for i in reversed(order):
                 if spare > 0:
@@ -159,9 +161,7 @@ class Arrays:
         self._layout = None
         for i in sorted(changed):
             fixed = list(range(self.fixed))
-            sent = sorted(
-                self.columns[i], key=lambda b: Envelope(names[i], contents[b][0]).key
-            )
+            sent = sorted(self.columns[i], key=lambda b: Envelope(names[i], contents[b][0]).key)
             old = self.bit_of[i]
             self.column_of[i] = fixed + [self.columns[i][b] for b in sent]
             self.bit_of[i] = [0] * len(self.column_of[i])

@@ -24,7 +24,6 @@ from paxcheck.protocol.execute import Act, NodeFault
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.values import rename
 
-
 ACTIONS = -1
 FAULT = -2
 
@@ -163,9 +162,7 @@ class Symmetry:
         image = np.zeros((count, total), np.int64)
         where = np.zeros((count, total), np.int64)  # the same among all rows
         sizes = [len(rows) for rows in self.tables.rows]
-        everything = np.concatenate(
-            [np.arange(sizes[i]) + int(base[i]) for i in range(self.nodes)]
-        )
+        everything = np.concatenate([np.arange(sizes[i]) + int(base[i]) for i in range(self.nodes)])
         steps = {}
         for p in self.generators:
             step = np.zeros(total, np.int64)

@@ -16,6 +16,7 @@ import msgspec
 from paxcheck.paxos.facts import Declaration, Fact
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import Adapter, adapter_named, adapters, detect
+from paxcheck.trace.adapters.mapped import load_map
 from paxcheck.trace.lines import STDIN, first_lines, lines_of
 from paxcheck.trace.observe.catalogue import RULES
 from paxcheck.trace.observe.engine import Observer
@@ -162,13 +163,6 @@ def is_native(file: str) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return "paxcheck" in header and header.get("kind", "trace") in ("behavior", "trace")
-
-
-def load_map(path: Path) -> Adapter:
-    """The adapter that a map file describes; raises UsageError for a bad one."""
-    from paxcheck.trace.adapters.mapped import load_map as load  # only who needs it pays for it
-
-    return load(path)
 
 
 def check_names(names: Sequence[str]) -> None:
