@@ -69,7 +69,7 @@ class _Value:
         except JMESPathError as problem:
             raise ValueError(f"{self.where}: {problem}") from None
         if self.parts:
-            items: list[Any] = found if isinstance(found, list) else []
+            items: Any = found if isinstance(found, list) else []
             return [
                 {name: part.of({**line, "item": item}) for name, part in self.parts.items()}
                 for item in items
