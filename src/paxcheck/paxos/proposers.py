@@ -134,8 +134,11 @@ class _Attempts(Monitor):
         if fact.kind != "promise" or not fact.granted:
             return
         attempt = self.attempts.get((fact.node, fact.slot)) or self.attempts.get((fact.node, None))
-        if attempt is not None and fact.ballot in (None, attempt.ballot):
-            attempt.heard.setdefault(fact.sender, fact)
+        if attempt is None or fact.ballot not in (None, attempt.ballot):
+            return
+        # What its own promise reports is worth more than that it stands for itself.
+        if not isinstance(attempt.heard.get(fact.sender), AnswerHeard):
+            attempt.heard[fact.sender] = fact
 
     def on_Decided(self, fact: Decided) -> None:
         if fact.slot is not None:

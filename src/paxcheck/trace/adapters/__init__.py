@@ -18,6 +18,7 @@ from paxcheck.trace.adapters import (
     etcd_wal,
     maelstrom,
     multi_paxos,
+    native,
     paxi,
     paxos_composable,
     paxos_pypi,
@@ -27,6 +28,7 @@ from paxcheck.trace.adapters import (
 from paxcheck.trace.adapters.base import Adapter
 
 _BUILT_IN: tuple[Any, ...] = (
+    native,
     etcd_log,
     maelstrom,
     etcd_raft,
@@ -56,9 +58,7 @@ def adapter_named(name: str) -> Adapter:
     """The adapter of that name. Raises UsageError with the names that exist."""
     known = adapters()
     if name not in known:
-        raise UsageError(
-            f"no log format is called {name!r}", hint=f"formats: native, {', '.join(known)}"
-        )
+        raise UsageError(f"no log format is called {name!r}", hint=f"formats: {', '.join(known)}")
     return known[name]
 
 

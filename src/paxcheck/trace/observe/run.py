@@ -92,6 +92,11 @@ def opened(
         adapter = chosen[0]
         if adapter is None:
             declaration, _ = read_facts(lines_of(paths[0]), files[0])
+        elif (declare := getattr(adapter, "declare", None)) is not None:
+            tops = [first_lines(path, 1) for path in paths]
+            declaration = declare(
+                [(n, t[0] if t else b"") for n, t in zip(files, tops, strict=True)]
+            )
         else:
             declaration = adapter.DECLARATION
         if clock_error is not None:
