@@ -27,7 +27,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A look at a run: states found, those still to expand, depth, seconds and bytes so far."""
+    """A look at a run: states found, depth, seconds and bytes so far.
+
+    `frontier`: states of the level that is being made; `previous_frontier`: the level that is being
+    expanded, which is complete; `frontier_before`: the one before that (0: there is none).
+    """
 
     distinct: int
     generated: int
@@ -37,6 +41,7 @@ class Progress:
     memory: int
     previous_frontier: int = 0
     violated: tuple[str, ...] = ()
+    frontier_before: int = 0
 
 
 Report = Callable[[Progress], None]
