@@ -34,17 +34,18 @@ def same(protocol: Protocol, most: int | None = None) -> Verdict | None:
     or where there are more than `most` states.
     """
     try:
-        fast = compiled.explore(System(protocol), limits=Limits(states=most))
+        fast = compiled.explore(System(protocol), limits=Limits(states=most), digest=True)
     except Unsupported:
         return None
     if most is not None and fast.distinct_states >= most:
         assert fast.verdict != "holds"
         return None
-    plain = reference.explore(System(protocol))
+    plain = reference.explore(System(protocol), digest=True)
     assert fast.distinct_states == plain.distinct_states
     assert fast.generated_states == plain.generated_states
     assert fast.levels == plain.levels
     assert fast.terminal_states == plain.terminal_states
+    assert fast.digest == plain.digest
     checks = {p.name: p for p in protocol.properties()}
     for mine, law in zip(fast.properties, plain.properties, strict=True):
         assert (mine.name, mine.verdict, mine.steps) == (law.name, law.verdict, law.steps)

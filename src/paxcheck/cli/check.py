@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from paxcheck import __version__
 from paxcheck.cli import report
 from paxcheck.cli.options import Chosen, choose, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
@@ -28,6 +30,19 @@ from paxcheck.protocol.system import System
 @click.option("--first", is_flag=True, help="Stop at the first violation.")
 @limit_options
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+@click.option(
+    "--symmetry/--no-symmetry",
+    default=True,
+    show_default=True,
+    help="In large scopes look at one state for all that differ in names only, where the model "
+    "declares which names may be exchanged. All counts stay those of the whole space.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a certificate, which `paxcheck recheck` counts again (without symmetry).",
+)
 @click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -60,6 +75,8 @@ def command(
     names: tuple[str, ...],
     first: bool,
     engine: EngineName,
+    symmetry: bool,
+    certificate: Path | None,
     save: Path | None,
     form: str,
     progress: str,
@@ -91,18 +108,34 @@ def command(
         limits=limits(**limit_values),
         report=None if progress == "none" else reporter(machine=progress == "json"),
         stop_at_first=first,
+        digest=certificate is not None,
+        symmetric=symmetry and certificate is None,
     )
     clear_line()
     verdict = replace(verdict, model=chosen.model.name, scope=_scope_name(chosen))
     story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
     if save is not None:
         _save(save, story, chosen)
+    if certificate is not None:
+        loaded = chosen.model
+        write_certificate(
+            certificate,
+            certify(
+                verdict,
+                chosen.protocol,
+                model=loaded.reference,
+                path=loaded.path,
+                version=__version__,
+            ),
+        )
     if form == "json":
         click.echo(report.as_json(verdict, chosen, story))
     else:
         click.echo(report.as_text(verdict, chosen, None if quiet else story))
         if save is not None:
             click.echo(f"\nsaved: {save}   (see it again: paxcheck show {save})")
+        if certificate is not None:
+            click.echo(f"\ncertificate: {certificate}   (paxcheck recheck {certificate})")
     return verdict.exit_code
 
 

@@ -13,6 +13,7 @@ from paxcheck.protocol.errors import PaxcheckError
 
 _COMMANDS = {
     "check": "Check every interleaving of a model.",
+    "recheck": "Count again what a certificate says, with another engine.",
     "simulate": "Walk at random through a model.",
     "models": "List the models and their scopes.",
     "rules": "List the rules of a model.",

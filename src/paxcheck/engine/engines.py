@@ -27,11 +27,15 @@ def explore(
     limits: Limits | None = None,
     report: Report | None = None,
     stop_at_first: bool = False,
+    digest: bool = False,
+    symmetric: bool = False,
 ) -> Verdict:
     """Explore a system with the engine asked for; `notes` of the verdict explain the choice.
 
     `auto` takes the compiled engine where it can run the system, else the reference engine.
-    Raises UsageError when the compiled engine is asked for and cannot.
+    `digest`: compute that of the set of states. `symmetric`: the compiled engine may look at one
+    state of each orbit only; the counts stay those of all states. Raises UsageError when the
+    compiled engine is asked for and cannot.
     """
     why = "asked for"
     if engine != "reference":
@@ -42,6 +46,8 @@ def explore(
                 limits=limits,
                 report=report,
                 stop_at_first=stop_at_first,
+                digest=digest,
+                symmetric=symmetric,
             )
             why = "the fastest for this system" if engine == "auto" else why
             return replace(verdict, notes=(f"engine compiled: {why}", *verdict.notes))
@@ -53,6 +59,11 @@ def explore(
                 ) from None
             why = f"the compiled engine does not support {problem}"
     verdict = reference.explore(
-        system, properties=properties, limits=limits, report=report, stop_at_first=stop_at_first
+        system,
+        properties=properties,
+        limits=limits,
+        report=report,
+        stop_at_first=stop_at_first,
+        digest=digest,
     )
     return replace(verdict, notes=(f"engine reference: {why}", *verdict.notes))

@@ -7,7 +7,9 @@ the first breach of a property is the same on every run, and no shorter one exis
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from paxcheck.engine import fingerprint
 from paxcheck.engine.coverage import Counting
 from paxcheck.engine.judge import Judge, property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Report, Watch
@@ -24,15 +26,18 @@ def explore(
     limits: Limits | None = None,
     report: Report | None = None,
     stop_at_first: bool = False,
+    digest: bool = False,
 ) -> Verdict:
     """Explore every reachable world of a system and judge the properties.
 
     `properties`: all of the protocol's when None. `stop_at_first`: end at the first violation;
     by default the search goes on, so that each property has its own verdict. Ctrl-C ends the
-    search with what was found. Raises ModelError where the model breaks the language.
+    search with what was found. `digest`: compute that of the set of states. Raises ModelError where
+    the model breaks the language.
     """
     search = _Search(system, properties or system.protocol.properties(), limits, report)
-    return search.run(stop_at_first)
+    verdict = search.run(stop_at_first)
+    return replace(verdict, digest=search.digest()) if digest else verdict
 
 
 class _Search:
@@ -127,6 +132,11 @@ class _Search:
         self.following.append(after)
         self.judge.state(after, (len(self.parents) - 1, None))
 
+    def digest(self) -> str:
+        """The digest of all worlds that were found."""
+        prints = fingerprint.Fingerprint(self.system.network)
+        return fingerprint.text(fingerprint.add(map(prints.world, self.number)))
+
     def _path(self, number: int, last: Step | None) -> tuple[Step, ...]:
         steps = [last] if last is not None else []
         while number:
@@ -145,4 +155,5 @@ class _Search:
             memory=memory,
             previous_frontier=len(self.frontier),
             violated=self.judge.violated,
+            frontier_before=self.levels[-2] if len(self.levels) > 1 else 0,
         )

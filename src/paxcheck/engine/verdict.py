@@ -61,7 +61,8 @@ class Verdict:
     `distinct_states` includes the initial state; `generated_states` counts the steps that were
     taken out of all expanded states; `depth` is the number of steps to the deepest state;
     `levels[d]` is the number of states first reached after d steps; `stopped` says why a run
-    ended early. `complete`: every reachable state was expanded.
+    ended early. `complete`: every reachable state was expanded. `digest` is that of the set of
+    states, where it was asked for: the same for every engine.
     """
 
     engine: str
@@ -77,6 +78,7 @@ class Verdict:
     model: str = ""
     scope: str = ""
     notes: tuple[str, ...] = ()
+    digest: str | None = None
 
     @property
     def complete(self) -> bool:

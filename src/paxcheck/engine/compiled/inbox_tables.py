@@ -16,6 +16,7 @@ from typing import Any
 
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Alarm, Unsupported
+from paxcheck.engine.fingerprint import Fingerprint, Pair
 from paxcheck.protocol.execute import Local, NodeFault, Outcome
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.network import State
@@ -70,6 +71,11 @@ class InboxTables:
             part = self._part(world.network, name)
             numbers.append(self.inbox(self.inbox_of[name], part))
         return tuple(numbers)
+
+    def fingerprint(self, prints: Fingerprint, c: int, number: int) -> Pair:
+        """The numbers of a row: those of a local state, or of the messages of an inbox."""
+        place = self.rows[c][number]
+        return prints.local(c, place.local) if c < self.nodes else prints.messages(place.inbox)
 
     def _part(self, network: State, name: str) -> State:
         """The messages of a network that go to one receiver."""

@@ -45,6 +45,9 @@ class InboxTier(Tier):
         cut = self._cuts[state >> self._cut_shift]
         return self.tables.world(self.numbers(state), self.budgets(state), cut)
 
+    def _cut(self, state: int) -> frozenset[str] | None:
+        return self._cuts[state >> self._cut_shift]
+
     def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
         # The order is that of the plain semantics, so that the same runs are found first.
         tables, cut = self.tables, state >> self._cut_shift

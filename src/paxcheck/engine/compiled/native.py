@@ -9,10 +9,12 @@ fills entries, judges states that look new to a property, and makes room.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from paxcheck.engine.compiled import kernel
 from paxcheck.engine.compiled.findings import Findings, coverage_of
+from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.layout import Arrays
 from paxcheck.engine.compiled.paths import Paths
 from paxcheck.engine.compiled.python_tier import PythonTier
@@ -250,14 +252,14 @@ class NativeTier(Paths):
             memory=memory,
             previous_frontier=self.levels[-1],
             violated=self.findings.violated,
+            frontier_before=self.levels[-2] if len(self.levels) > 1 else 0,
         )
 
 
 def go_on(
     python: PythonTier,
     behaviors: dict[str, tuple[Step, ...]],
-    stop_at_first: bool,
-    symmetric: bool = False,
+    how: How,
 ) -> Verdict | None:
     """Do natively what the Python tier began; None where only that one can go on.
 
@@ -269,13 +271,13 @@ def go_on(
         return None
     before = dict(findings.found)
     lenses = (list(findings.states), list(findings.ends))
-    symmetry = Symmetry(tables) if symmetric else None
+    symmetry = Symmetry(tables) if how.symmetric else None
     if symmetry is not None and symmetry.count == 1:
         symmetry = None
     tier: NativeTier | None = None
     try:
         tier = NativeTier(tables, findings, watch.limits, watch, symmetry)
-        stopped = tier.run(stop_at_first=stop_at_first)
+        stopped = tier.run(stop_at_first=how.stop_at_first)
     except Asks:
         # Forget what this tier found: its places mean nothing to the other one.
         findings.found = before
@@ -295,4 +297,5 @@ def go_on(
     for name in findings.found:
         if name not in behaviors:
             behaviors[name] = tier.behavior(name)
-    return tier.verdict(behaviors, stopped)
+    verdict = tier.verdict(behaviors, stopped)
+    return replace(verdict, digest=tier.digest()) if how.digest else verdict

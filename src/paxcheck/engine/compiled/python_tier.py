@@ -12,11 +12,13 @@ from typing import Any, Final
 from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.fingerprint import Fingerprint, Pair, add, mixed, text
 from paxcheck.engine.limits import Limits, Progress, Watch
 from paxcheck.protocol.world import World
 
 WIDTH: Final = 24
 BUDGET_WIDTH: Final = 8
+ZERO: Final[Pair] = (0, 0)
 
 
 class Tier:
@@ -98,6 +100,24 @@ class Tier:
         """The world that a state stands for."""
         return self.tables.world(self.numbers(state), self.budgets(state))
 
+    def digest(self) -> str:
+        """The digest of all states that were found."""
+        prints = Fingerprint(self.tables.system.network)
+        known: list[dict[int, Pair]] = [{} for _ in range(self.nodes)]
+        total = ZERO
+        for state in self.parents:
+            parts = [prints.rest(self.budgets(state), self._cut(state))]
+            for c, number in enumerate(self.numbers(state)):
+                part = known[c].get(number)
+                if part is None:
+                    part = known[c][number] = self.tables.fingerprint(prints, c, number)
+                parts.append(part)
+            total = add([total, mixed(add(parts))])
+        return text(total)
+
+    def _cut(self, state: int) -> frozenset[str] | None:
+        return None
+
     def path(self, state: int) -> list[World]:
         """The worlds on a shortest way to a state."""
         worlds = [self.world(state)]
@@ -158,6 +178,7 @@ class Tier:
             memory=memory,
             previous_frontier=len(self.frontier),
             violated=self.findings.violated,
+            frontier_before=self.levels[-2] if len(self.levels) > 1 else 0,
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
 from paxcheck.engine.compiled.findings import Findings, coverage_of, steps_between
+from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_tables import InboxLens, InboxTables
 from paxcheck.engine.compiled.inbox_tier import InboxTier
 from paxcheck.engine.compiled.python_tier import PythonTier, Tier
@@ -28,43 +30,47 @@ def explore(
     limits: Limits | None = None,
     report: Report | None = None,
     stop_at_first: bool = False,
+    digest: bool = False,
+    symmetric: bool = False,
 ) -> Verdict:
     """Explore as the reference engine does, by tables: the same counts, verdicts and lengths.
 
-    Raises Unsupported, before anything was explored, where the tables cannot hold the system.
+    `digest`: compute that of the set of states. `symmetric`: look at one state of each orbit only,
+    where the protocol declares a symmetry. Raises Unsupported, before anything was explored, where
+    the tables cannot hold the system.
     """
     wanted = tuple(properties or system.protocol.properties())
     watch = Watch(limits or Limits(), report)
+    how = How(stop_at_first, digest)
     if any(budget > 255 for budget in system.budgets.values()):
         raise Unsupported("a fault's budget above 255")
     if system.network != "set" or "partition" in system.budgets:
         inboxes = InboxTables(system)
         findings = Findings(inboxes, wanted, InboxLens)
-        return _run(InboxTier(inboxes, findings, watch.limits, watch), stop_at_first)
+        return _run(InboxTier(inboxes, findings, watch.limits, watch), how)
+    how = replace(how, hand_over=HAND_OVER, symmetric=symmetric)
     try:
-        return _by_rows(Tables(system), wanted, watch, stop_at_first)
+        return _by_rows(Tables(system), wanted, watch, how)
     except Regroup:
-        return _by_rows(Tables(system, grouped=False), wanted, watch, stop_at_first)
+        return _by_rows(Tables(system, grouped=False), wanted, watch, how)
 
 
-def _by_rows(
-    tables: Tables, properties: Sequence[Property], watch: Watch, stop_at_first: bool
-) -> Verdict:
+def _by_rows(tables: Tables, properties: Sequence[Property], watch: Watch, how: How) -> Verdict:
     findings = Findings(tables, properties)
-    return _run(PythonTier(tables, findings, watch.limits, watch), stop_at_first, HAND_OVER)
+    return _run(PythonTier(tables, findings, watch.limits, watch), how)
 
 
-def _run(tier: Tier, stop_at_first: bool, hand_over: int | None = None) -> Verdict:
+def _run(tier: Tier, how: How) -> Verdict:
     findings, watch, tables = tier.findings, tier.watch, tier.tables
     try:
-        ended, stopped = tier.run(most=hand_over, stop_at_first=stop_at_first)
+        ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
         if not ended:
             # The native tier is loaded only now: a small scope is answered before it could start.
             native = import_module("paxcheck.engine.compiled.native")
-            verdict = native.go_on(tier, _behaviors(tier), stop_at_first)
+            verdict = native.go_on(tier, _behaviors(tier), how)
             if verdict is not None:
                 return verdict
-            _, stopped = tier.run(most=None, stop_at_first=stop_at_first)
+            _, stopped = tier.run(most=None, stop_at_first=how.stop_at_first)
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     except MemoryError:
@@ -82,6 +88,7 @@ def _run(tier: Tier, stop_at_first: bool, hand_over: int | None = None) -> Verdi
         stopped=stopped,
         coverage=coverage_of(tables),
         notes=(f"{tables.calls:,} handler calls",),
+        digest=tier.digest() if how.digest else None,
     )
 
 

@@ -17,11 +17,13 @@ from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.layout import Arrays
 from paxcheck.engine.compiled.symmetry import Renamings, Symmetry
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.fingerprint import Fingerprint, add, mixed_array, text
 from paxcheck.engine.limits import Limits, resident_memory
 from paxcheck.protocol.messages import Envelope
 
 ROOM = 1 << 13
 FIRST_BITS = 18
+CHUNK = 1 << 20  # states whose digest is computed at once
 
 _NO_RENAMINGS = Renamings(**{name: np.zeros(1, np.int64) for name in Renamings._fields})._replace(
     tie_at=np.zeros((1, 1), np.int64),
@@ -76,6 +78,35 @@ class Store:
     def distinct(self) -> int:
         """How many states were found."""
         return int(self.counters[kernel.COUNT])
+
+    def digest(self) -> str | None:
+        """The digest of all states that were found; None with symmetry: most were not looked at."""
+        if self.symmetry is not None:
+            return None
+        arrays, tables = self.arrays, self.tables
+        prints = Fingerprint(tables.system.network)
+        parts = [
+            np.array([tables.fingerprint(prints, i, n) for n in range(1, len(rows))], np.uint64)
+            for i, rows in enumerate(tables.rows)
+        ]
+        rest = [prints.rest(left, None) for left in (arrays.budgets[1:] or [()])]
+        parts.append(np.array(rest, np.uint64))
+        total = (0, 0)
+        width = arrays.width
+        for start in range(0, self.distinct, CHUNK):
+            end = min(start + CHUNK, self.distinct)
+            words = self.log[start * width : end * width].reshape(-1, width)
+            sums = np.zeros((2, end - start), np.uint64)
+            for c, part in enumerate(parts):
+                if c < arrays.fields:
+                    word = words[:, int(arrays.word[c])] >> np.uint64(arrays.shift[c])
+                    numbers = (word & np.uint64(arrays.field[c])).astype(np.int64) - 1
+                else:
+                    numbers = np.zeros(end - start, np.int64)  # no faults: nothing is left of none
+                sums += part[numbers].T
+            mixed = mixed_array(sums).sum(axis=1, dtype=np.uint64)
+            total = add([total, (int(mixed[0]), int(mixed[1]))])
+        return text(total)
 
     def _prepare(self, fresh: bool = False) -> None:
         """Make the arguments of the kernel fit the tables."""

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.errors import ModelError
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
 from paxcheck.protocol.messages import Envelope, Message
@@ -264,6 +265,15 @@ class Tables:
         for rows, number in zip(self.rows, numbers, strict=True):
             mask |= rows[number].sent
         return mask
+
+    def fingerprint(self, prints: Fingerprint, i: int, number: int) -> Pair:
+        """The numbers of a row: its local state, and the messages that it sent."""
+        row = self.rows[i][number]
+        sent: list[Envelope] = []
+        for bit in self.in_order(row.sent):
+            message, receivers = self.contents[bit]
+            sent += [Envelope(to, message) for to in receivers]
+        return add([prints.local(i, row.local), prints.messages(sent)])
 
     def world(self, numbers: tuple[int, ...], budgets: tuple[int, ...]) -> World:
         """The world that a vector of rows stands for."""

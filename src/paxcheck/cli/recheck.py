@@ -1,0 +1,110 @@
+"""`paxcheck recheck CERT`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paxcheck import __version__
+from paxcheck.cli.options import limit_options, limits
+from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.engine.certificate import (
+    Certificate,
+    certify,
+    differences,
+    read_certificate,
+    source_digest,
+)
+from paxcheck.engine.engines import ENGINES, EngineName, explore
+from paxcheck.loading import load_model
+from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.protocol import Protocol
+from paxcheck.protocol.system import System
+
+
+@click.command("recheck")
+@click.argument("certificate", metavar="CERT", type=click.Path(dir_okay=False, path_type=Path))
+@limit_options
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="auto: another engine than the one that made the certificate.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(certificate: Path, engine: EngineName, form: str, **limit_values: Any) -> int:
+    """Count again what a certificate says, with another engine, and compare.
+
+    `paxcheck check MODEL --certificate CERT` writes a certificate. The model is loaded (it is
+    Python code and is run) and must be the same, to the byte.
+
+    Exit codes: 0 both found the same, 1 they did not, 2 bad usage or input, 3 a limit was reached.
+    """
+    old = read_certificate(certificate)
+    model = load_model(old.model)
+    protocol = _protocol(old, model.protocol)
+    if source_digest(model.path) != old.source:
+        raise UsageError(
+            f"the model {old.model} has changed since {certificate} was made",
+            hint="check it again, or go back to the files of that time",
+        )
+    if engine == "auto":
+        engine = "reference" if old.engine == "compiled" else "compiled"
+    properties = [p for p in protocol.properties() if p.name in old.properties]
+    verdict = explore(
+        System(protocol),
+        engine=engine,
+        properties=properties,
+        limits=limits(**limit_values),
+        report=reporter(),
+        digest=True,
+    )
+    clear_line()
+    new = certify(verdict, protocol, model=old.model, path=model.path, version=__version__)
+    limited = verdict.stopped is not None and old.complete
+    found = [] if limited else differences(old, new)
+    answer = "undetermined" if limited else "differs" if found else "confirmed"
+    if form == "json":
+        told = {
+            "verdict": answer,
+            "certificate": str(certificate),
+            "model": old.model,
+            "engine": new.engine,
+            "made_by": old.engine,
+            "differences": found,
+            "stopped": verdict.stopped,
+        }
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        click.echo(_text(old, new, found, verdict.stopped if limited else None))
+    return {"confirmed": 0, "differs": 1, "undetermined": 3}[answer]
+
+
+def _protocol(old: Certificate, kind: type[Protocol]) -> Protocol:
+    return kind(network=old.network, faults=old.faults, without=old.without, **old.parameters)
+
+
+def _text(old: Certificate, new: Certificate, found: list[str], stopped: str | None) -> str:
+    params = " ".join(f"{k}={v}" for k, v in old.parameters.items())
+    lines = [
+        f"{old.model}: {params}, {old.network} network",
+        f"made by engine {old.engine}, counted again by engine {new.engine}",
+        f"{new.distinct_states:,} distinct states, {new.generated_states:,} steps, "
+        f"depth {len(new.levels) - 1}",
+    ]
+    if old.states is None:
+        lines.append("the certificate has no digest of the states: only the counts are compared")
+    lines += [f"differs: {difference}" for difference in found]
+    if stopped is not None:
+        lines.append(f"verdict: undetermined: {stopped}")
+    elif found:
+        lines.append("verdict: the certificate is not confirmed")
+    else:
+        lines.append(f"verdict: confirmed: {old.verdict}")
+    return "\n".join(lines)

@@ -1,0 +1,15 @@
+"""How a search by tables is to be done: what both tiers are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """`hand_over`: from so many states on the native tier takes over; None: never."""
+
+    stop_at_first: bool = False
+    digest: bool = False
+    symmetric: bool = False
+    hand_over: int | None = None
