@@ -8,7 +8,7 @@ the sentences and decimal in the lists of voters. What a process says between it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from paxcheck.paxos.facts import (
@@ -56,7 +56,7 @@ _BORN = re.compile(r"newRaft (\w+) \[peers: \[.*?\], term: (\d+)")
 
 def recognises(first: list[bytes]) -> bool:
     """Lines with level, ts, caller and a sentence; the trace points of raft have an event too."""
-    lines = peek(first)
+    lines = peek([line for line in first if line.startswith(b"{")])
     return (
         bool(lines)
         and {"level", "ts", "caller", "msg"} <= lines[0].keys()
@@ -116,4 +116,10 @@ def _became(at: dict[str, Any], node: str, role: str, term: int) -> Iterator[Fac
         yield Followed(node=node, **at)
 
 
-facts = json_facts(NAME, _Reader)
+_json_facts = json_facts(NAME, _Reader)
+
+
+def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+    """The facts of a log. Standard error has other lines too, which are passed over: those of the
+    gRPC library (`WARNING: 2026/11/24 ...`) and of a panic."""
+    yield from _json_facts(((number, text) for number, text in lines if text[0] == "{"), file)
