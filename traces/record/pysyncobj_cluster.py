@@ -41,6 +41,7 @@ class Store(SyncObj):
 
     @replicated
     def put(self, key: str, value: str) -> None:
+        """Put a value under a key."""
         self.values[key] = value
 
 
@@ -193,23 +194,27 @@ class Cluster:
         self.puts = 0
 
     def start(self, name: str) -> None:
+        """Start a process: the next life of its node."""
         self.lives[name] += 1
         words = [sys.executable, __file__, "--node", name, "--life", str(self.lives[name])]
         words += ["--base", str(self.base), str(self.folder)]
         self.running[name] = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
 
     def kill(self, name: str) -> None:
+        """SIGKILL: the process has no time for anything."""
         child = self.running.pop(name)
         child.kill()
         child.wait()
 
     def tell(self, name: str, words: str) -> None:
+        """Give a node a command, if it runs."""
         child = self.running.get(name)
         if child is not None and child.stdin is not None:
             child.stdin.write(words + "\n")
             child.stdin.flush()
 
     def cut(self, side: list[str]) -> None:
+        """Cut these nodes off from all others; an empty list heals the network."""
         for name in NODES:
             other = [n for n in NODES if (n in side) != (name in side)] if side else []
             self.tell(name, " ".join(["cut", *other]))
@@ -234,6 +239,7 @@ class Cluster:
         return best[1]
 
     def run(self) -> None:
+        """What happens, from the start to the end."""
         for name in NODES:
             self.start(name)
         self.work(3)

@@ -177,6 +177,8 @@ class DecisionNeedsQuorum(Monitor):
             proposal = tally.proposal
             cast = self.cast.get((proposal.slot, proposal.ballot), set())
             lost = cast - set(tally.heard)
+            if self.world.numbered(found.fact):
+                lost.clear()
             if proposal.node not in self.hears or (lost and members.is_quorum(who | lost)):
                 self.checks -= 1
                 self.doubt("the receipt of a vote is not in the log")

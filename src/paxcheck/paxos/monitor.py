@@ -96,6 +96,13 @@ class Observed:
             view.gap, view.whole = fact, False
         return view
 
+    def numbered(self, fact: Fact) -> bool:
+        """Whether a line of this node that is missing would show as a gap in its numbers.
+
+        Then an answer whose receipt is not in the log was not received before this fact.
+        """
+        return self.declaration.dense_seq and fact.seq is not None
+
     def lost_lines(self, node: str) -> str:
         """Why the node's log is known to have holes in this incarnation, or nothing."""
         gap = self.node(node).gap

@@ -206,6 +206,8 @@ class ProposalNeedsQuorum(_Attempts):
             said = self.promised.get((fact.slot, fact.ballot), set())
             said = said | self.promised.get((None, fact.ballot), set())
             lost = said - set(attempt.heard)
+            if self.world.numbered(fact):
+                lost.clear()
             seen = {str(f.sender) for f in found.evidence if isinstance(f, AnswerHeard)}
             if attempt.fact.self_vote:
                 seen.add(fact.node)

@@ -255,6 +255,8 @@ class ElectionNeedsQuorum(Monitor):
         for case in self.open:
             key = (case.fact.node, case.term)
             lost = self.granted.get(key, set()) - self.heard.get(key, set())
+            if self.world.numbered(case.fact):
+                lost.clear()
             if lost and case.config.is_quorum(case.seen | lost):
                 self.checks -= 1
                 self.doubt(f"the receipt of a vote of {_names(lost)} is not in the log")
@@ -375,6 +377,8 @@ class CommitNeedsQuorum(Monitor):
             heard = {name for name, (got, _) in match.items() if got >= index}
             sent = {n for (to, n), acked in self.acked.items() if to == leader and acked >= index}
             lost = sent - heard
+            if self.world.numbered(case.fact):
+                lost.clear()
             if lost and case.config.is_quorum(case.seen | lost):
                 self.checks -= 1
                 self.doubt(f"the receipt of an answer of {_names(lost)} is not in the log")

@@ -99,9 +99,10 @@ def commit_needs_quorum(
     """A leader commits an entry only when a majority holds it (Raft, sections 5.3 and 5.4.2)."""
     if is_quorum(frozenset(holders)):
         return None
+    who = f"only {_names(holders)}" if holders else "nobody"
     return Broken(
-        f"{leader.server}, leader of term {leader.term}, committed index {index} when only "
-        f"{_names(holders)} had acknowledged it, which is no quorum",
+        f"{leader.server}, leader of term {leader.term}, committed index {index} when {who} "
+        "had acknowledged it, which is no quorum",
         (leader,),
     )
 
