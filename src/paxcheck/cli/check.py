@@ -10,6 +10,7 @@ import click
 
 from paxcheck import __version__
 from paxcheck.cli import report
+from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
 from paxcheck.cli.options import Chosen, choose, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.engine.certificate import certify, write_certificate
@@ -29,6 +30,7 @@ from paxcheck.protocol.system import System
 )
 @click.option("--first", is_flag=True, help="Stop at the first violation.")
 @limit_options
+@checkpoint_options
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option(
     "--symmetry/--no-symmetry",
@@ -74,6 +76,8 @@ def command(
     network: str | None,
     names: tuple[str, ...],
     first: bool,
+    folder: Path | None,
+    every: float,
     engine: EngineName,
     symmetry: bool,
     certificate: Path | None,
@@ -93,6 +97,7 @@ def command(
     paxcheck check synod --without keeps_promise     switch one rule off
     paxcheck check synod --network bag --fault loss=1
     paxcheck check synod --property agreement --save ce.jsonl
+    paxcheck check synod --set acceptors=5 --checkpoint DIR   go on from DIR if killed
 
     Every property has its own verdict. "holds" means: in every reachable state of this scope.
     A limit that is reached, or Ctrl-C, makes it "undetermined".
@@ -101,6 +106,11 @@ def command(
     """
     chosen = choose(model, scope, settings, without, faults, network)
     properties = chosen.properties(names)
+    symmetric = symmetry and certificate is None
+    checkpoint = None
+    if folder is not None:
+        how = {"first": first, "symmetry": symmetric}
+        checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
     verdict = explore(
         System(chosen.protocol),
         engine=engine,
@@ -109,9 +119,13 @@ def command(
         report=None if progress == "none" else reporter(machine=progress == "json"),
         stop_at_first=first,
         digest=certificate is not None,
-        symmetric=symmetry and certificate is None,
+        symmetric=symmetric,
+        checkpoint=checkpoint,
     )
     clear_line()
+    if checkpoint is not None:
+        tell_how_to_go_on(checkpoint, verdict.stopped)
+        checkpoint.close()
     verdict = replace(verdict, model=chosen.model.name, scope=_scope_name(chosen))
     story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
     if save is not None:

@@ -10,12 +10,16 @@ from paxcheck.protocol.system import System, Trigger
 
 
 class Counting:
-    """The observer that a system calls for every local step it tries."""
+    """The observer that a system calls for every local step it tries.
+
+    `before`: what was counted before the search was resumed.
+    """
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._seen: dict[tuple[str, int], list[int]] = {}
         self._outcomes: dict[int, Outcome] = {}
+        self.before = Coverage()
 
     def tried(self, trigger: Trigger, outcome: Outcome | None, ran: bool) -> None:
         """One try of a step; `outcome` is None when no branch was open."""
@@ -31,10 +35,11 @@ class Counting:
 
     def coverage(self) -> Coverage:
         """The counts so far; what never ran is there with zeros."""
-        ran: Counter[str] = Counter()
-        refused: Counter[str] = Counter()
-        allowed: Counter[str] = Counter()
-        denied: Counter[str] = Counter()
+        handlers, rules = self.before.handlers, self.before.rules
+        ran = Counter({name: count.ran for name, count in handlers.items()})
+        refused = Counter({name: count.refused for name, count in handlers.items()})
+        allowed = Counter({name: count.ran for name, count in rules.items()})
+        denied = Counter({name: count.refused for name, count in rules.items()})
         for (name, key), (did, did_not) in self._seen.items():
             ran[name] += did
             refused[name] += did_not

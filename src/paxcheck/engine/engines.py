@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from paxcheck.engine import reference
+from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.limits import Limits, Report
@@ -29,6 +30,7 @@ def explore(
     stop_at_first: bool = False,
     digest: bool = False,
     symmetric: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Verdict:
     """Explore a system with the engine asked for; `notes` of the verdict explain the choice.
 
@@ -48,6 +50,7 @@ def explore(
                 stop_at_first=stop_at_first,
                 digest=digest,
                 symmetric=symmetric,
+                checkpoint=checkpoint,
             )
             why = "the fastest for this system" if engine == "auto" else why
             return replace(verdict, notes=(f"engine compiled: {why}", *verdict.notes))
@@ -65,5 +68,6 @@ def explore(
         report=report,
         stop_at_first=stop_at_first,
         digest=digest,
+        checkpoint=checkpoint,
     )
     return replace(verdict, notes=(f"engine reference: {why}", *verdict.notes))

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from paxcheck.engine import fingerprint
+from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.coverage import Counting
 from paxcheck.engine.judge import Judge, property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Report, Watch
+from paxcheck.engine.resume import Saver
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, System, Transition
@@ -27,20 +29,29 @@ def explore(
     report: Report | None = None,
     stop_at_first: bool = False,
     digest: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Verdict:
     """Explore every reachable world of a system and judge the properties.
 
     `properties`: all of the protocol's when None. `stop_at_first`: end at the first violation;
     by default the search goes on, so that each property has its own verdict. Ctrl-C ends the
-    search with what was found. `digest`: compute that of the set of states. Raises ModelError where
-    the model breaks the language.
+    search with what was found. `digest`: compute that of the set of states. `checkpoint`: go on
+    from what it has, and save there. Raises ModelError where the model breaks the language and
+    CheckpointError where the checkpoint is not of this search.
     """
-    search = _Search(system, properties or system.protocol.properties(), limits, report)
+    search = Search(system, properties or system.protocol.properties(), limits, report)
+    if checkpoint is not None:
+        search.saver = Saver(checkpoint, search)
+        search.saver.restore()
     verdict = search.run(stop_at_first)
     return replace(verdict, digest=search.digest()) if digest else verdict
 
 
-class _Search:
+class Search:
+    """One search; `saver` saves it now and then."""
+
+    saver: Saver | None = None
+
     def __init__(
         self,
         system: System,
@@ -61,18 +72,17 @@ class _Search:
         self.following: list[World] = []
         self.generated = 0
         self.terminal = 0
+        self._resumed_worlds: list[World] = []
 
     def run(self, stop_at_first: bool) -> Verdict:
-        self.judge.state(self.frontier[0], (0, None))
+        """Search to the end, or as far as the limits allow."""
+        self.judge.state(next(iter(self.number)), (0, None))
         try:
             stopped = self._search(stop_at_first)
         except KeyboardInterrupt:
             stopped = "it was interrupted"
         except MemoryError:
             stopped = "the machine has no more memory"
-        behaviors = {
-            name: self._path(number, step) for name, ((number, step), _) in self.judge.found.items()
-        }
         return Verdict(
             engine="reference",
             distinct_states=len(self.number),
@@ -80,7 +90,7 @@ class _Search:
             depth=len(self.levels) - 1,
             seconds=self.watch.seconds,
             properties=property_verdicts(
-                self.judge.properties, self.judge.found, behaviors, stopped
+                self.judge.properties, self.judge.found, self.behaviors(), stopped
             ),
             levels=tuple(self.levels),
             terminal_states=self.terminal,
@@ -92,6 +102,7 @@ class _Search:
         """Expand level by level; the reason for an early end, or None when all was explored."""
         while self.frontier:
             if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                self._save(force=True)
                 return f"the limit of depth {self.limits.depth} was reached"
             following = self.following = list[World]()
             for world in self.frontier:
@@ -107,7 +118,12 @@ class _Search:
             if following:
                 self.levels.append(len(following))
             self.frontier = following
+            self._save(force=not following)
         return None
+
+    def _save(self, *, force: bool) -> None:
+        if self.saver is not None:
+            self.saver.after_level(force=force)
 
     def _expand(self, world: World) -> None:
         number = self.number[world]
@@ -137,13 +153,28 @@ class _Search:
         prints = fingerprint.Fingerprint(self.system.network)
         return fingerprint.text(fingerprint.add(map(prints.world, self.number)))
 
+    def behaviors(self) -> dict[str, tuple[Step, ...]]:
+        """A shortest run to each breach or witness that was found."""
+        known = self.saver.behaviors if self.saver is not None else {}
+        return {
+            name: known[name] if name in known else self._path(number, step)
+            for name, ((number, step), _) in self.judge.found.items()
+        }
+
     def _path(self, number: int, last: Step | None) -> tuple[Step, ...]:
         steps = [last] if last is not None else []
         while number:
-            number, step = self.parents[number]
-            if step is not None:
-                steps.append(step)
+            parent, step = self.parents[number]
+            steps.append(self._first_step(parent, number) if step is None else step)
+            number = parent
         return tuple(reversed(steps))
+
+    def _first_step(self, parent: int, number: int) -> Step:
+        """The step that found a world; a resumed search does not remember it."""
+        worlds = self._resumed_worlds = self._resumed_worlds or list(self.number)
+        after = worlds[number]
+        successors = self.system.successors(worlds[parent])
+        return next(t.step for t in successors if t.world == after)
 
     def _progress(self, seconds: float, memory: int) -> Progress:
         return Progress(

@@ -48,6 +48,21 @@ class Coverage:
     handlers: dict[str, Count] = field(default_factory=dict[str, Count])
     rules: dict[str, Count] = field(default_factory=dict[str, Count])
 
+    def as_data(self) -> dict[str, dict[str, list[int]]]:
+        """The counts as plain JSON: name -> [ran or allowed, refused]."""
+        return {
+            "handlers": {n: [c.ran, c.refused] for n, c in self.handlers.items()},
+            "rules": {n: [c.ran, c.refused] for n, c in self.rules.items()},
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, dict[str, list[int]]]) -> Coverage:
+        """The counts that `as_data` gave. Raises KeyError or TypeError for anything else."""
+        return cls(
+            {n: Count(*counts) for n, counts in data["handlers"].items()},
+            {n: Count(*counts) for n, counts in data["rules"].items()},
+        )
+
     def vacuous(self) -> list[str]:
         """The handlers and actions that never did anything, and rules that were never asked."""
         unused = [name for name, count in self.handlers.items() if not count.ran]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paxcheck.engine.checkpoint import Checkpoint
+
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`hand_over`: from so many states on the native tier takes over; None: never."""
+    """`hand_over`: from so many states on the native tier takes over; None: never.
+
+    `checkpoint`: where the search is saved, and what it goes on from.
+    """
 
     stop_at_first: bool = False
     digest: bool = False
     symmetric: bool = False
     hand_over: int | None = None
+    checkpoint: Checkpoint | None = None

@@ -62,6 +62,9 @@ class InboxTables:
         self.alarms: list[Alarm] = []
         self.errors = False
         self.calls = 0
+        self.groups: list[tuple[Envelope, ...]] = []  # what was ever sent to one inbox at once
+        self._group_ids: dict[tuple[Envelope, ...], int] = {}
+        self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
 
     def initial(self) -> tuple[int, ...]:
         """The rows of the initial state."""
@@ -103,6 +106,8 @@ class InboxTables:
 
     def acts(self, i: int, local: int, inbox: int) -> list[Move]:
         """The steps of node `i` by actions."""
+        if self.journal is not None:
+            self.journal.append(["acts", i, local, inbox])
         found: list[Move] = []
         for trigger in self.system.triggers(i):
             if not isinstance(trigger, NodeFault):
@@ -111,6 +116,9 @@ class InboxTables:
 
     def deliveries(self, i: int, local: int, inbox: int, cut: frozenset[str] | None) -> list[Move]:
         """The steps of node `i` by the messages of its inbox that the cut lets through."""
+        if self.journal is not None:
+            side = None if cut is None else sorted(cut)
+            self.journal.append(["deliveries", i, local, inbox, side])
         name = self.system.names[i]
         box = self.inbox_of[name]
         found: list[Move] = []
@@ -121,6 +129,8 @@ class InboxTables:
 
     def fault(self, i: int, local: int, inbox: int, kind: str) -> list[Move]:
         """The steps of a fault that hits node `i`; only for one whose budget is not spent."""
+        if self.journal is not None:
+            self.journal.append(["fault", i, local, inbox, kind])
         found: list[Move] = []
         self._add(found, i, local, inbox, NodeFault(self.system.names[i], kind))
         return found
@@ -143,6 +153,8 @@ class InboxTables:
             sends: dict[int, list[Envelope]] = {}
             for envelope in outcome.sent:
                 sends.setdefault(self.inbox_of[envelope.to], []).append(envelope)
+            for group in sends.values():
+                self._group(tuple(group))
             if box in sends:  # to itself: its inbox is known here
                 rest = self.add(box, rest, tuple(sends.pop(box)))
             if same and rest == inbox and not sends:
@@ -155,12 +167,23 @@ class InboxTables:
         """The inbox after these envelopes were sent to it."""
         after = self._added[c].get((inbox, envelopes))
         if after is None:
+            if self.journal is not None:
+                self.journal.append(["add", c, inbox, self._group(envelopes)])
             after = self.inbox(c, self.system.net.send(self.rows[c][inbox].inbox, envelopes))
             self._added[c][inbox, envelopes] = after
         return after
 
+    def _group(self, envelopes: tuple[Envelope, ...]) -> int:
+        """The number of what is sent to one inbox at once."""
+        number = self._group_ids.setdefault(envelopes, len(self.groups))
+        if number == len(self.groups):
+            self.groups.append(envelopes)
+        return number
+
     def change(self, c: int, inbox: int, kind: str) -> list[int]:
         """The inboxes after one copy was lost, or doubled."""
+        if self.journal is not None:
+            self.journal.append(["change", c, inbox, kind])
         net, state = self.system.net, self.rows[c][inbox].inbox
         after = net.lose if kind == "loss" else net.duplicate
         return [self.inbox(c, after(state, envelope)) for envelope in net.copies(state)]

@@ -9,6 +9,7 @@ message shifts the bits behind it; the *columns* of the entries never move.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,14 @@ class Arrays:
 
     # Packing --------------------------------------------------------------------------------
 
-    def place(self) -> None:
-        """Choose the width of each field, with room to grow, and make the arrays anew."""
+    def place(self, chosen: list[int] | None = None) -> None:
+        """Choose the width of each field, with room to grow, and make the arrays anew.
+
+        `chosen`: the widths to take, which a checkpoint remembers.
+        """
+        self._pack(self._widths() if chosen is None else chosen)
+
+    def _widths(self) -> list[int]:
         need = [max(len(rows) + len(rows) // 4, 48).bit_length() for rows in self.tables.rows]
         if self.faults:
             need.append(len(self.budgets).bit_length())
@@ -68,6 +75,9 @@ class Arrays:
                 if spare > 0:
                     need[i] += 1
                     spare -= 1
+        return need
+
+    def _pack(self, need: list[int]) -> None:
         words: list[int] = []
         word, shift = [0] * self.fields, [0] * self.fields
         for c in range(self.fields):
@@ -202,20 +212,21 @@ class Arrays:
 
     # Entries --------------------------------------------------------------------------------
 
-    def learn(self) -> None:
-        """Take over every entry that the tables know already."""
+    def learn(self, but: Collection[tuple[int, int, int]] = ()) -> None:
+        """Take over every entry that the tables know already, but these: (node, row, what)."""
         for i, rows in enumerate(self.tables.rows):
             for number in range(1, len(rows)):
                 row = rows[number]
-                if row.acts is not None:
-                    self._fill(i, number, 0)
-                for fault in row.faults:
-                    self._fill(i, number, 1 + fault)
+                columns = [] if row.acts is None else [0]
+                columns += [1 + fault for fault in row.faults]
                 rest = row.known
                 while rest:
                     low = rest & -rest
-                    self._fill(i, number, self.columns[i][low.bit_length() - 1])
+                    columns.append(self.columns[i][low.bit_length() - 1])
                     rest ^= low
+                for column in columns:
+                    if not but or (i, number, self.what(i, column)) not in but:
+                        self._fill(i, number, column)
 
     def compute(self, i: int, number: int, column: int) -> None:
         """Let the tables compute an entry; rows and messages may be new after it."""

@@ -16,6 +16,7 @@ from paxcheck.engine.compiled import kernel
 from paxcheck.engine.compiled.findings import Findings, coverage_of
 from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.layout import Arrays
+from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
 from paxcheck.engine.compiled.python_tier import PythonTier
 from paxcheck.engine.compiled.store import ROOM, MemoryLimit
@@ -69,7 +70,8 @@ class NativeTier(Paths):
                 self._widen(lens)
         self.arrays = Arrays(tables, len(findings.states) + len(findings.ends))
         self.arrays.sync()
-        self.arrays.learn()
+        self._keep_breaches()  # of a resumed search: what it looked up ahead and did not yet take
+        self.arrays.learn(self.traps)
         if symmetry is not None:
             for i, number, column in self.arrays.entries():
                 symmetry.check(i, number, self.arrays.what(i, column))
@@ -95,7 +97,7 @@ class NativeTier(Paths):
         return int(self.counters[kernel.TERMINAL])
 
     def run(
-        self, *, stop_at_first: bool = False, after_level: Callable[[], None] | None = None
+        self, *, stop_at_first: bool = False, after_level: Callable[[bool], None] | None = None
     ) -> str | None:
         """Search to the end; the reason when it was stopped before. Raises Asks."""
         limit = self.limits.states
@@ -110,6 +112,8 @@ class NativeTier(Paths):
             if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
                 if start == end:
                     break
+                if after_level is not None:
+                    after_level(True)
                 return f"the limit of depth {self.limits.depth} was reached"
             try:
                 reason = self._level(end, stop_at_first)
@@ -119,10 +123,10 @@ class NativeTier(Paths):
                     self.levels.append(found)
                     full = int(self.counters[kernel.FULL])
                     self.full_levels.append(full - sum(self.full_levels))
+            if after_level is not None and reason is None:
+                after_level(not found)
             if not found or reason is not None:
                 break
-            if after_level is not None:
-                after_level()
         return reason
 
     def _enough(self, stop_at_first: bool) -> str | None:
@@ -274,10 +278,20 @@ def go_on(
     symmetry = Symmetry(tables) if how.symmetric else None
     if symmetry is not None and symmetry.count == 1:
         symmetry = None
+    saver = None
+    if how.checkpoint is not None:
+        saver = NativeSaver(how.checkpoint, tables, findings, symmetry)
+        saver.restore_tables()
+        behaviors.update(saver.behaviors)
+        before = dict(findings.found)
     tier: NativeTier | None = None
     try:
         tier = NativeTier(tables, findings, watch.limits, watch, symmetry)
-        stopped = tier.run(stop_at_first=how.stop_at_first)
+        if saver is not None:
+            saver.restore_states(tier, behaviors)
+        stopped = tier.run(
+            stop_at_first=how.stop_at_first, after_level=saver.after_level if saver else None
+        )
     except Asks:
         # Forget what this tier found: its places mean nothing to the other one.
         findings.found = before

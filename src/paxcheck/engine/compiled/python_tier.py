@@ -6,14 +6,15 @@ each fault's budget. A step adds a constant to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.findings import Findings, steps_between
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add, mixed, text
 from paxcheck.engine.limits import Limits, Progress, Watch
+from paxcheck.protocol.system import Step
 from paxcheck.protocol.world import World
 
 WIDTH: Final = 24
@@ -24,7 +25,8 @@ ZERO: Final[Pair] = (0, 0)
 class Tier:
     """A breadth-first search by tables; which steps there are, a subclass knows.
 
-    `parents` maps each state to the one it was found from.
+    `parents` maps each state to the one it was found from. `after_level`: called when a level is
+    complete, with whether the search ends there.
     """
 
     def __init__(self, tables: Any, findings: Findings, limits: Limits, watch: Watch) -> None:
@@ -49,12 +51,15 @@ class Tier:
         self.following: list[int] = []
         self.generated = 0
         self.terminal = 0
+        self.after_level: Callable[[bool], None] | None = None
+        self.known: dict[str, tuple[Step, ...]] = {}
 
     def run(self, *, most: int | None, stop_at_first: bool) -> tuple[bool, str | None]:
         """Search; (True, reason or None) when it ended, (False, None) when `most` was passed."""
         self._judge(self.frontier)
         while self.frontier:
             if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                self._after_level(True)
                 return True, f"the limit of depth {self.limits.depth} was reached"
             self.following = []
             for done, state in enumerate(self.frontier, 1):
@@ -73,7 +78,12 @@ class Tier:
                 return True, reason
             if most is not None and len(self.parents) >= most and self.frontier:
                 return False, None
+            self._after_level(not self.frontier)
         return True, None
+
+    def _after_level(self, last: bool) -> None:
+        if self.after_level is not None:
+            self.after_level(last)
 
     def _stop(self, stop_at_first: bool) -> str | None:
         if stop_at_first and self.findings.violated:
@@ -125,6 +135,19 @@ class Tier:
             state = parent
             worlds.append(self.world(state))
         return worlds[::-1]
+
+    def behaviors(self) -> dict[str, tuple[Step, ...]]:
+        """A shortest run to each breach or witness that was found.
+
+        `known` has those that were found before the search was resumed.
+        """
+        behaviors: dict[str, tuple[Step, ...]] = {}
+        for name, ((state, step), _) in self.findings.found.items():
+            if name not in self.known:
+                steps = steps_between(self.tables.system, self.path(state))
+                self.known[name] = steps if step is None else (*steps, step)
+            behaviors[name] = self.known[name]
+        return behaviors
 
     def _expand(self, state: int) -> None:
         numbers = self.numbers(state)

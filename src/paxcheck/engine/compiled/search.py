@@ -7,17 +7,19 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
-from paxcheck.engine.compiled.findings import Findings, coverage_of, steps_between
+from paxcheck.engine.checkpoint import Checkpoint
+from paxcheck.engine.compiled.findings import Findings, coverage_of
 from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_tables import InboxLens, InboxTables
 from paxcheck.engine.compiled.inbox_tier import InboxTier
 from paxcheck.engine.compiled.python_tier import PythonTier, Tier
+from paxcheck.engine.compiled.saving import KIND, TierSaver
 from paxcheck.engine.compiled.tables import Regroup, Tables, Unsupported
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Report, Watch
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
-from paxcheck.protocol.system import Step, System
+from paxcheck.protocol.system import System
 
 HAND_OVER: Final = 60_000
 """From so many states on, the native tier takes over."""
@@ -32,16 +34,18 @@ def explore(
     stop_at_first: bool = False,
     digest: bool = False,
     symmetric: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Verdict:
     """Explore as the reference engine does, by tables: the same counts, verdicts and lengths.
 
     `digest`: compute that of the set of states. `symmetric`: look at one state of each orbit only,
-    where the protocol declares a symmetry. Raises Unsupported, before anything was explored, where
-    the tables cannot hold the system.
+    where the protocol declares a symmetry. `checkpoint`: go on from what it has, and save there.
+    Raises Unsupported, before anything was explored, where the tables cannot hold the system, and
+    CheckpointError where the checkpoint is not of this search.
     """
     wanted = tuple(properties or system.protocol.properties())
     watch = Watch(limits or Limits(), report)
-    how = How(stop_at_first, digest)
+    how = How(stop_at_first, digest, checkpoint=checkpoint)
     if any(budget > 255 for budget in system.budgets.values()):
         raise Unsupported("a fault's budget above 255")
     if system.network != "set" or "partition" in system.budgets:
@@ -49,9 +53,13 @@ def explore(
         findings = Findings(inboxes, wanted, InboxLens)
         return _run(InboxTier(inboxes, findings, watch.limits, watch), how)
     how = replace(how, hand_over=HAND_OVER, symmetric=symmetric)
+    saved = checkpoint.load(KIND) if checkpoint is not None else None
     try:
-        return _by_rows(Tables(system), wanted, watch, how)
+        grouped = saved is None or bool(saved.state["grouped"])
+        return _by_rows(Tables(system, grouped=grouped), wanted, watch, how)
     except Regroup:
+        if checkpoint is not None:
+            checkpoint.begin()  # what was saved is of no use for tables of another kind
         return _by_rows(Tables(system, grouped=False), wanted, watch, how)
 
 
@@ -62,20 +70,28 @@ def _by_rows(tables: Tables, properties: Sequence[Property], watch: Watch, how: 
 
 def _run(tier: Tier, how: How) -> Verdict:
     findings, watch, tables = tier.findings, tier.watch, tier.tables
+    saved = None
+    if how.checkpoint is not None:
+        saved = how.checkpoint.load(KIND)
+        _saver(tier, how.checkpoint).restore()
     try:
-        ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
+        ended, stopped = False, None
+        if saved is None or saved.state["tier"] == "python":
+            ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
         if not ended:
             # The native tier is loaded only now: a small scope is answered before it could start.
             native = import_module("paxcheck.engine.compiled.native")
-            verdict = native.go_on(tier, _behaviors(tier), how)
+            verdict = native.go_on(tier, tier.behaviors(), how)
             if verdict is not None:
                 return verdict
+            if how.checkpoint is not None:
+                _saver(tier, how.checkpoint)
             _, stopped = tier.run(most=None, stop_at_first=how.stop_at_first)
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     except MemoryError:
         stopped = "the machine has no more memory"
-    behaviors = _behaviors(tier)
+    behaviors = tier.behaviors()
     return Verdict(
         engine="compiled",
         distinct_states=len(tier.parents),
@@ -92,10 +108,7 @@ def _run(tier: Tier, how: How) -> Verdict:
     )
 
 
-def _behaviors(tier: Tier) -> dict[str, tuple[Step, ...]]:
-    """A shortest run to each breach or witness that was found."""
-    behaviors: dict[str, tuple[Step, ...]] = {}
-    for name, ((state, step), _) in tier.findings.found.items():
-        steps = steps_between(tier.tables.system, tier.path(state))
-        behaviors[name] = steps if step is None else (*steps, step)
-    return behaviors
+def _saver(tier: Tier, checkpoint: Checkpoint) -> TierSaver:
+    saver = TierSaver(checkpoint, tier)
+    tier.after_level = saver.after_level
+    return saver

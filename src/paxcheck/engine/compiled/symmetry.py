@@ -97,7 +97,13 @@ class Symmetry:
     def close(self) -> None:
         """Make the images of all rows under the generators; they are rows too."""
         tables = self.tables
-        open_ = True
+        open_ = any(
+            len(of) < len(rows)
+            for images in self._images.values()
+            for of, rows in zip(images, tables.rows, strict=True)
+        )
+        if open_ and tables.journal is not None:
+            tables.journal.append(["close"])
         while open_:
             open_ = False
             for p in self.generators:
@@ -123,6 +129,8 @@ class Symmetry:
         """The image of one message, as a mask."""
         known = self._bit_images.get((p, bit))
         if known is None:
+            if self.tables.journal is not None:
+                self.tables.journal.append(["bit_image", p, bit])
             names = self.maps[p]
             message, receivers = self.tables.contents[bit]
             message = rename(message, names)

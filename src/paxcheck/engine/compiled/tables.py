@@ -92,6 +92,7 @@ class Tables:
         self._pairs: dict[tuple[int, Local, Trigger], tuple[Outcome, ...]] = {}
         self._told: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
         self.asks = False
+        self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
 
     # Interning ------------------------------------------------------------------------------
 
@@ -151,6 +152,8 @@ class Tables:
 
     def fill(self, i: int, number: int, bits: int) -> None:
         """Compute what the row does on each of these message bits."""
+        if self.journal is not None:
+            self.journal.append(["fill", i, number, bits])
         row = self.rows[i][number]
         name = self.system.names[i]
         for bit in self.in_order(bits):
@@ -164,6 +167,8 @@ class Tables:
 
     def fill_acts(self, i: int, number: int) -> tuple[int, ...]:
         """Compute what the row does by its actions, except those that ask what was sent."""
+        if self.journal is not None:
+            self.journal.append(["fill_acts", i, number])
         row = self.rows[i][number]
         acts: list[int] = []
         asking: list[Act] = []
@@ -183,6 +188,8 @@ class Tables:
 
     def fill_fault(self, i: int, number: int, fault: int) -> tuple[int, ...]:
         """Compute what a fault does to the row; only for a fault whose budget is not spent."""
+        if self.journal is not None:
+            self.journal.append(["fill_fault", i, number, fault])
         row = self.rows[i][number]
         trigger = NodeFault(self.system.names[i], self.system.fault_names[fault])
         outcomes = self._outcomes(i, row.local, trigger)
@@ -195,6 +202,8 @@ class Tables:
         key = (i, number, action, tuple([available & self.class_masks.get(c, 0) for c in known]))
         after = self._asked.get(key)
         if after is None:
+            if self.journal is not None:
+                self.journal.append(["ask", i, number, action.action, available])
             local = self.rows[i][number].local
             reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
             self.calls += 1

@@ -1,0 +1,77 @@
+"""How tables came to be, as data: the ordered list of the calls that filled them.
+
+The tables call pure handlers, and number rows and messages in the order of these calls. So the same
+calls, made again, give the same tables with the same numbers. A checkpoint stores the calls and a
+digest of the rows, not the Python objects in the rows; a model that does something else now is
+found by that digest.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from paxcheck.engine.compiled.inbox_tables import InboxTables
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.fingerprint import Fingerprint
+from paxcheck.protocol.execute import Act
+
+Call = list[Any]
+"""The name of a method and its arguments, as JSON."""
+
+_OF_TABLES = ("fill", "fill_acts", "fill_fault")
+_OF_INBOXES = ("acts", "fault", "change")
+_OF_SYMMETRY = ("close", "bit_image")
+
+
+def replay(tables: Tables | InboxTables, calls: list[Call], symmetry: Any = None) -> None:
+    """Make the calls again, in order. Raises ValueError for one that is none of ours.
+
+    `symmetry`: the `Symmetry` over these tables whose calls are in the list too, or None.
+    """
+    for name, *args in calls:
+        if symmetry is not None and name in _OF_SYMMETRY:
+            getattr(symmetry, name)(*args)
+        elif isinstance(tables, Tables):
+            _replay_rows(tables, name, args)
+        else:
+            _replay_inboxes(tables, name, args)
+
+
+def _replay_rows(tables: Tables, name: str, args: list[Any]) -> None:
+    if name in _OF_TABLES:
+        getattr(tables, name)(*args)
+    elif name == "ask":
+        i, number, action, available = args
+        tables.ask(i, number, Act(tables.system.names[i], action), available)
+    else:
+        raise ValueError(f"{name!r} is no call of these tables")
+
+
+def _replay_inboxes(tables: InboxTables, name: str, args: list[Any]) -> None:
+    if name in _OF_INBOXES:
+        getattr(tables, name)(*args)
+    elif name == "deliveries":
+        i, local, inbox, cut = args
+        side: frozenset[str] | None = None if cut is None else frozenset(cut)
+        tables.deliveries(i, local, inbox, side)
+    elif name == "add":
+        component, inbox, group = args
+        tables.add(component, inbox, tables.groups[group])
+    else:
+        raise ValueError(f"{name!r} is no call of these tables")
+
+
+def counts(tables: Tables | InboxTables) -> list[int]:
+    """How many rows each component has."""
+    return [len(rows) for rows in tables.rows]
+
+
+def digest_of_rows(tables: Tables | InboxTables, first: list[int], end: list[int]) -> str:
+    """A digest of the rows of each component from `first` on, up to `end`, in their order."""
+    prints = Fingerprint(tables.system.network)
+    total = sha256()
+    for c, (start, stop) in enumerate(zip(first, end, strict=True)):
+        for number in range(start, stop):
+            total.update(repr((c, tables.fingerprint(prints, c, number))).encode())
+    return total.hexdigest()

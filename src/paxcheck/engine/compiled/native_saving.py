@@ -1,0 +1,192 @@
+# pyright: basic
+"""The checkpoint of the native tier: the log as it is, and the tables as calls.
+
+The log has all states in the order in which they were found, so it is the visited set and the
+frontier at once, and who found whom is looked up in it. It only grows, and numbers of rows never
+change: each part of a checkpoint has the states that are new, packed in the layout of that time.
+The table of visited states is made again from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+import numpy as np
+
+from paxcheck.engine.checkpoint import Checkpoint
+from paxcheck.engine.compiled import kernel
+from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.saving import KIND, Problems, TableSaver
+from paxcheck.engine.compiled.store import ROOM
+from paxcheck.engine.compiled.symmetry import Symmetry
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.protocol.system import Step
+
+CHUNK: Final = 1 << 20  # words read or written at once
+COUNTERS: Final = ("CURSOR", "COUNT", "GENERATED", "TERMINAL", "FULL")
+
+
+class NativeSaver(TableSaver):
+    """Saves a native search at the end of a level, and brings a saved one back.
+
+    First the tables come back, then, when the tier was made for them, its states.
+    """
+
+    tables: Tables
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        tables: Tables,
+        findings: Findings,
+        symmetry: Symmetry | None,
+    ) -> None:
+        super().__init__(checkpoint, tables, findings)
+        self.symmetry = symmetry
+        self.tier: Any = None
+        self._known: dict[str, tuple[Step, ...]] = {}
+        self._states = 0
+        saved = checkpoint.load(KIND)
+        self._saved = saved if saved is not None and saved.state["tier"] == "native" else None
+
+    # Saving ---------------------------------------------------------------------------------
+
+    def after_level(self, force: bool) -> None:
+        """Save, if it is time."""
+        if not (force or self.checkpoint.due):
+            return
+        tier = self.tier
+        arrays = tier.arrays
+        count = tier.distinct - self._states
+        described = self.described() | {
+            "tier": "native",
+            "states": count,
+            "layout": {
+                "width": arrays.width,
+                "word": arrays.word.tolist(),
+                "shift": arrays.shift.tolist(),
+                "bits": arrays.bits,
+            },
+        }
+        for name in self.findings.found:
+            if name not in self._known:
+                self._known[name] = tier.behavior(name)
+        state = {
+            "tier": "native",
+            "grouped": self.tables.grouped,
+            "symmetric": self.symmetry is not None,
+            "levels": tier.levels,
+            "full_levels": tier.full_levels,
+            "counters": {name: int(tier.counters[getattr(kernel, name)]) for name in COUNTERS},
+            "bits": arrays.bits,
+            "found": self.found(self._known),
+        }
+        self.begin()
+        if self.checkpoint.save(KIND, state, described, self._payload(tier.distinct)):
+            self.was_saved(described)
+            self._states += count
+
+    def _payload(self, end: int) -> Iterator[memoryview]:
+        width = self.tier.arrays.width
+        yield from _blocks(self.tier.log[self._states * width : end * width])
+        if self.symmetry is not None:
+            yield from _blocks(self.tier.sizes[self._states : end])
+
+    # Going on -------------------------------------------------------------------------------
+
+    def restore_tables(self) -> None:
+        """Fill the tables as they were, if this tier saved them. Raises CheckpointError."""
+        if self._saved is None:
+            return
+        if self._saved.state["symmetric"] != (self.symmetry is not None):
+            raise self.checkpoint.refused("one of the two runs uses symmetry, the other does not")
+        try:
+            self.tables.initial()
+            for described, _ in self.checkpoint.bodies():
+                self.take_back(described, self.symmetry)
+            self.find_again(self._saved)
+        except Problems as problem:
+            raise self.checkpoint.damaged(f"{type(problem).__name__}: {problem}") from None
+
+    def restore_states(self, tier: Any, behaviors: dict[str, tuple[Step, ...]]) -> None:
+        """Give the tier its states. `behaviors`: the runs to what was found before it."""
+        self.tier = tier
+        self._known = behaviors
+        if self._saved is None:
+            return
+        state = self._saved.state
+        try:
+            self._restore(state)
+        except Problems as problem:
+            raise self.checkpoint.damaged(f"{type(problem).__name__}: {problem}") from None
+        if sum(tier.levels) != tier.distinct:
+            raise self.checkpoint.damaged("its states and its levels do not agree")
+        self.fresh = False
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        tier, arrays = self.tier, self.tier.arrays
+        arrays.place(list(state["bits"]))
+        if not arrays.fits():
+            raise ValueError("its rows do not fit into its fields")
+        arrays.sync()
+        for name, value in state["counters"].items():
+            tier.counters[getattr(kernel, name)] = value
+        tier.levels, tier.full_levels = list(state["levels"]), list(state["full_levels"])
+        count = tier.distinct
+        size = (count + 4 * ROOM) * arrays.width
+        tier._check_memory(size * 8, freed=0)
+        tier.log = np.zeros(size, np.uint64)
+        if self.symmetry is not None:
+            tier.sizes = np.ones(count + 4 * ROOM, np.int32)
+        tier._prepare(fresh=True)
+        for described, file in self.checkpoint.bodies():
+            self._read(described, file)
+        if self._states != count:
+            raise ValueError("it has other states than it says")
+        bits = tier.bits
+        while count + 2 * len(tier.work.nodes) > (1 << bits) * 6 // 10:
+            bits += 1
+        tier._check_memory((arrays.width * 8) << bits, freed=tier.table.nbytes)
+        tier.bits = bits
+        tier._rehash()
+
+    def _read(self, described: dict[str, Any], file: IO[bytes]) -> None:
+        tier, arrays = self.tier, self.tier.arrays
+        count, old = described["states"], described["layout"]
+        first, end = self._states, self._states + count
+        now = tier.layout
+        then = now._replace(
+            word=np.array(old["word"], np.int64),
+            shift=np.array(old["shift"], np.uint64),
+            field=np.array([(1 << bits) - 1 for bits in old["bits"]], np.uint64),
+        )
+        step = max(1, CHUNK // old["width"])
+        for start in range(first, end, step):
+            stop = min(end, start + step)
+            words = np.zeros((stop - start) * old["width"], np.uint64)
+            _fill(words, file)
+            new = np.zeros((stop - start) * arrays.width, np.uint64)
+            kernel.repack(
+                (0,) * old["width"], tier._widths, words, new, stop - start, arrays.fields, then,
+                now,
+            )  # fmt: skip
+            tier.log[start * arrays.width : stop * arrays.width] = new
+        if self.symmetry is not None:
+            sizes = np.zeros(count, np.int32)
+            _fill(sizes, file)
+            tier.sizes[first:end] = sizes
+        if file.read(1):
+            raise ValueError("it has more states than it says")
+        self._states = end
+
+
+def _blocks(array: np.ndarray) -> Iterator[memoryview]:
+    for start in range(0, array.shape[0], CHUNK):
+        yield array[start : start + CHUNK].view(np.uint8).data
+
+
+def _fill(array: np.ndarray, file: IO[bytes]) -> None:
+    """Read as many bytes as the array has. Raises ValueError when there are fewer."""
+    if file.readinto(array.view(np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
+        raise ValueError("it has fewer states than it says")
