@@ -7,7 +7,19 @@ import paxcheck
 
 ROOT = Path(paxcheck.__file__).parent
 MODELS = ROOT.parent.parent / "models"
-LAYERS = ["protocol", "paxos", "raft", "loading", "engine", "trace", "record", "story", "cli"]
+LAYERS = [
+    "protocol",
+    "paxos",
+    "raft",
+    "loading",
+    "engine",
+    "trace",
+    "record",
+    "testing",
+    "pytest_plugin",
+    "story",
+    "cli",
+]
 LEARNERS_SEE = {"paxcheck", "paxcheck.paxos"}
 
 

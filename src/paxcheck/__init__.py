@@ -1,7 +1,13 @@
 """paxcheck: check, validate and learn consensus protocols.
 
 A model imports the language from here: `from paxcheck import Message, Node, Protocol, ...`.
+A test records with `Recorder`, and judges with `validate`.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from paxcheck.protocol import (
     Broken,
@@ -32,6 +38,10 @@ from paxcheck.protocol import (
     volatile,
 )
 
+if TYPE_CHECKING:
+    from paxcheck.record import Recorder
+    from paxcheck.testing import Verdict, validate
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -41,8 +51,10 @@ __all__ = [
     "Protocol",
     "QuorumSystem",
     "Record",
+    "Recorder",
     "Scope",
     "StepView",
+    "Verdict",
     "WorldView",
     "action",
     "any_of",
@@ -60,5 +72,20 @@ __all__ = [
     "reachable",
     "rule",
     "step_invariant",
+    "validate",
     "volatile",
 ]
+
+
+_LATER = {
+    "Recorder": "paxcheck.record",
+    "Verdict": "paxcheck.testing",
+    "validate": "paxcheck.testing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a model does not need when it is first asked for."""
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
