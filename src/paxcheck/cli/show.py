@@ -9,6 +9,11 @@ import click
 from paxcheck.cli.report import Story, tell_story
 from paxcheck.cli.saved import protocol_of, steps_of
 from paxcheck.engine.verdict import PropertyVerdict
+from paxcheck.trace.lines import first_lines, lines_of
+from paxcheck.trace.observe.factfile import is_fact_file, read_facts
+from paxcheck.trace.observe.run import validate_files
+from paxcheck.trace.observe.text import explain
+from paxcheck.trace.observe.words import in_words
 from paxcheck.trace.read import read_trace
 from paxcheck.trace.replay import replay
 
@@ -19,8 +24,11 @@ def command(file: Path) -> int:
     """Show a saved counterexample again: in words and as a space-time diagram.
 
     The model that it was found in is loaded by its name and the run is replayed, so what you see
-    is what the model does today.
+    is what the model does today. Of a log that `validate --shrink` made smaller, what it tells is
+    shown line by line, and what is wrong with it.
     """
+    if is_fact_file(first_lines(str(file), 1)):
+        return _facts(file)
     trace = read_trace(file)
     protocol = protocol_of(trace)
     header = trace.header
@@ -36,4 +44,15 @@ def command(file: Path) -> int:
     )
     click.echo(f"{file}: model {header.model}, {header.network} network")
     click.echo("\n" + tell_story(Story(found, behavior)))
+    return 0
+
+
+def _facts(file: Path) -> int:
+    declaration, facts = read_facts(lines_of(str(file)), str(file))
+    click.echo(f"{file}: facts of a log of the format {declaration.name}\n")
+    for fact in facts:
+        click.echo(f"{fact.file}:{fact.line}: {in_words(fact)}")
+    verdict = validate_files([str(file)])
+    if verdict.first is not None:
+        click.echo("\n" + "\n".join(explain(verdict.first)))
     return 0
