@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from paxcheck.paxos import properties
@@ -106,7 +107,23 @@ class NoVoteBelowPromise(_Floor):
         )
 
 
-class OnePromisePerBallot(Monitor):
+class _Reports(Monitor):
+    """Promises that report votes: of one slot, or of all slots."""
+
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        declaration = world.declaration
+        self.per_slot = declaration.promise == "slot"
+        self.judged = self.per_slot or (declaration.promise == "all" and declaration.reports_all)
+
+    def slots(self, fact: Promised, known: Iterable[Slot]) -> Iterable[Slot]:
+        """The slots that a promise speaks of; `known`: those that matter."""
+        if self.per_slot:
+            return (fact.slot,)  # whatever slot the reported votes name
+        return sorted({*known, *[v.slot for v in fact.votes or ()]}, key=str)
+
+
+class OnePromisePerBallot(_Reports):
     """No acceptor promises a ballot twice with different earlier votes."""
 
     name = "one-promise-per-ballot"
@@ -118,7 +135,7 @@ class OnePromisePerBallot(Monitor):
         self.last: dict[tuple[str, Slot], Promised] = {}
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or self.world.declaration.promise != "slot":
+        if fact.votes is None or not self.judged:
             return None
         key = (fact.node, fact.slot)
         old = self.last.get(key)
@@ -126,18 +143,21 @@ class OnePromisePerBallot(Monitor):
         self.checks += 1
         if old is None or old.ballot != fact.ballot:
             return None
-        # A repeated answer may report a vote in this very ballot: that one came after the promise.
-        before, after = _latest(old, below=True), _latest(fact, below=True)
-        broken = properties.one_promise_per_ballot(
-            [
-                PromisedRecord(fact.node, number(fact.ballot), before and vote(*before)),
-                PromisedRecord(fact.node, number(fact.ballot), after and vote(*after)),
-            ]
-        )
-        return broken and self.breach(broken.reason + where(fact.slot), old, fact)
+        for slot in self.slots(fact, [v.slot for v in old.votes or ()]):
+            # A repeated answer may report a vote in this very ballot: it came after the promise.
+            before, after = _latest(old, slot, below=True), _latest(fact, slot, below=True)
+            broken = properties.one_promise_per_ballot(
+                [
+                    PromisedRecord(fact.node, number(fact.ballot), before and vote(*before)),
+                    PromisedRecord(fact.node, number(fact.ballot), after and vote(*after)),
+                ]
+            )
+            if broken:
+                return self.breach(broken.reason + where(slot), old, fact)
+        return None
 
 
-class HonestPromise(Monitor):
+class HonestPromise(_Reports):
     """A promise reports the acceptor's latest vote."""
 
     name = "honest-promise"
@@ -146,27 +166,34 @@ class HonestPromise(Monitor):
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
-        self.voted: dict[tuple[str, Slot], VoteCast] = {}
+        self.voted: dict[str, dict[Slot, VoteCast]] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
         if fact.source != "state":
-            self.voted[fact.node, fact.slot] = fact
+            self.voted.setdefault(fact.node, {})[fact.slot] = fact
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or self.world.declaration.promise != "slot":
+        if fact.votes is None or not self.judged:
             return None
         self.checks += 1
-        cast = self.voted.get((fact.node, fact.slot))
+        voted = self.voted.get(fact.node, {})
+        for slot in self.slots(fact, voted):
+            found = self._judge(fact, slot, voted.get(slot))
+            if found:
+                return found
+        return None
+
+    def _judge(self, fact: Promised, slot: Slot, cast: VoteCast | None) -> Breach | None:
         if cast is None or cast.value is None:
             return None
-        told = _latest(fact)
+        told = _latest(fact, slot)
         if told is not None and told[1] is None:
             return None
         broken = properties.honest_promise(
             fact.node, vote(cast.ballot, cast.value), told and vote(*told)
         )
         return broken and self.breach(
-            broken.reason + where(fact.slot),
+            broken.reason + where(slot),
             cast,
             fact,
             before=f"voted {vote(cast.ballot, cast.value)}",
@@ -226,9 +253,13 @@ class DurableAcceptor(_Floor):
         )
 
 
-def _latest(fact: Promised, below: bool = False) -> tuple[Any, str | None] | None:
-    """The highest vote that a promise reports; `below`: among those before its own ballot."""
-    votes: list[VoteReported] = [v for v in fact.votes or () if not below or v.ballot < fact.ballot]
+def _latest(fact: Promised, slot: Slot, below: bool = False) -> tuple[Any, str | None] | None:
+    """The highest vote that a promise reports for a slot; `below`: before its own ballot."""
+    votes: list[VoteReported] = [
+        v
+        for v in fact.votes or ()
+        if v.slot in (None, fact.slot, slot) and (not below or v.ballot < fact.ballot)
+    ]
     best = max(votes, key=lambda v: v.ballot, default=None)
     return best and (best.ballot, best.value)
 

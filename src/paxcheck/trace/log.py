@@ -31,7 +31,8 @@ class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     `paxcheck`: the version of the format. `family`: which protocols it speaks. `members`: the nodes
     that count for quorums; `quorum`: how many of them, where it is not a majority. `promise`: one
-    promise for each slot, or one for all. `durable`: whether promises, votes and terms must survive
+    promise for each slot, or one for all; `reports_all`: such a promise reports the latest vote of
+    every slot in which the acceptor voted. `durable`: whether promises, votes and terms must survive
     a restart. `self_messages`: whether a node's messages to itself are in the log (true), happen
     without a line (false), or nobody said. `complete`: the log begins with the first start of every
     member, and has every value that a client gave. `clock_error`: how far the clocks of `time` may
@@ -44,6 +45,7 @@ class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     members: list[str] = []
     quorum: int | None = None
     promise: Literal["slot", "all"] = "slot"
+    reports_all: bool = False
     durable: bool = True
     self_messages: bool | None = None
     complete: bool = False

@@ -103,6 +103,7 @@ def declare(files: Sequence[tuple[str, bytes]]) -> Declaration:
         name=NAME,
         family=frozenset(first.family),
         promise=first.promise,
+        reports_all=first.reports_all,
         durable=first.durable,
         self_messages=first.self_messages is not False,
         duplicates=True,
