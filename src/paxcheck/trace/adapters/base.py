@@ -9,12 +9,24 @@ import msgspec
 
 from paxcheck.paxos.facts import Declaration, Fact
 from paxcheck.protocol.errors import Where
+from paxcheck.trace.adapters.shapes import well_formed
 from paxcheck.trace.read import TraceError
 
 Line = Any
 """A decoded line or a part of it: foreign data, whose shape only the adapter knows."""
 
 Facts = Callable[[Iterable[tuple[int, str]], str], Iterator[Fact]]
+
+
+_MISFITS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Adapter(Protocol):
@@ -51,8 +63,9 @@ def json_facts(name: str, make: Callable[[], Reader]) -> Facts:
         for number, text in lines:
             line = decoded(text, file, number)
             try:
-                yield from reader.read({"file": file, "line": number}, line)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+                for fact in reader.read({"file": file, "line": number}, line):
+                    yield well_formed(fact)
+            except _MISFITS as problem:
                 what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
                 raise TraceError(
                     f"this is not a line of the format {name}: {what}", where=Where(file, number)

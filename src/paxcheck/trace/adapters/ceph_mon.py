@@ -33,6 +33,8 @@ from paxcheck.paxos.facts import (
     VoteCast,
     config,
 )
+from paxcheck.protocol.errors import Where
+from paxcheck.trace.read import TraceError
 
 NAME = "ceph-mon"
 _NO_VALUES = "a monitor does not log the values"
@@ -61,6 +63,8 @@ DECLARATION = Declaration(
         "message-integrity": "messages have no identity in this log",
     },
 )
+
+_MOST = 1000  # monitors; a cluster has three or five
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4}) [0-9a-f]+ +-?\d+ (.*)")
 _MONITOR = re.compile(
@@ -98,19 +102,12 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of one monitor's log. Lines that say nothing of Paxos are passed over."""
     reader = _Reader()
     for number, text in lines:
-        at = {"file": file, "line": number}
-        if not reader.messages and (" <== " in text or " --> " in text):
-            reader.messages = True
-        if "monmap" in text:
-            if " logging " in text:
-                continue  # an old line of the cluster's log, stored once more
-            if found := _MONMAP.search(text):
-                yield from reader.members(at, int(found[1]))
-        elif "paxos" in text:
-            if found := _LINE.match(text):
-                yield from reader.read(at, found[1], found[2])
-        elif " mon." in text and (found := _MEMBER.match(text)):
-            yield from reader.members(at, int(found[1]) + 1)  # a listing, from 0 on
+        try:
+            yield from reader.line({"file": file, "line": number}, text)
+        except (ValueError, OverflowError) as problem:
+            raise TraceError(
+                f"this is not a line of the format {NAME}: {problem}", where=Where(file, number)
+            ) from None
 
 
 class _Reader:
@@ -123,6 +120,20 @@ class _Reader:
         self._leader: int | None = None
         self.messages = False  # whether the messages are in the log (debug_ms=1)
         self._gone = False
+
+    def line(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
+        """The facts of any line. Raises ValueError for a number or time that is none."""
+        if not self.messages and (" <== " in text or " --> " in text):
+            self.messages = True
+        if "monmap" in text:
+            # Without an old line of the cluster's log, stored once more.
+            if " logging " not in text and (found := _MONMAP.search(text)):
+                yield from self.members(at, int(found[1]))
+        elif "paxos" in text:
+            if found := _LINE.match(text):
+                yield from self.read(at, found[1], found[2])
+        elif " mon." in text and (found := _MEMBER.match(text)):
+            yield from self.members(at, int(found[1]) + 1)  # a listing, from 0 on
 
     def read(self, at: dict[str, Any], stamp: str, text: str) -> Iterator[Fact]:
         if text.startswith("-- "):
@@ -153,6 +164,8 @@ class _Reader:
 
     def members(self, at: dict[str, Any], count: int) -> Iterator[Fact]:
         """The log tells of how many monitors the cluster is made."""
+        if count > _MOST:
+            raise ValueError(f"{count} monitors")
         yield Members(node="", members=config([_name(n) for n in range(count)]), **at)
 
     def _with(self, at: dict[str, Any], stamp: str) -> dict[str, Any]:

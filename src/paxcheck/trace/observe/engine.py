@@ -11,6 +11,7 @@ import msgspec
 from paxcheck.paxos import facts as fact_module
 from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Members
 from paxcheck.paxos.monitor import Breach, Handler, Monitor, Observed
+from paxcheck.protocol.errors import Where
 from paxcheck.trace.observe.catalogue import RULES, Rule, rules_for
 from paxcheck.trace.observe.verdict import (
     Answer,
@@ -20,6 +21,7 @@ from paxcheck.trace.observe.verdict import (
     Violation,
 )
 from paxcheck.trace.observe.words import in_words
+from paxcheck.trace.read import TraceError
 
 KEPT = 1000
 """How many violations of one property are kept in full; the rest is only counted."""
@@ -39,6 +41,7 @@ FACTS: tuple[type[Fact], ...] = tuple(
 )
 
 _LIFE = (Booted, Members, LinesLost)
+_INCOMPARABLE = ("not supported between instances", "unhashable type")
 
 
 class Observer:
@@ -80,32 +83,63 @@ class Observer:
         file: str | None = None
         line = -1
         count = events = 0
-        for fact in facts:
-            count += 1
-            if fact.line != line or fact.file != file:
-                events += 1
-                line = fact.line
-                if fact.file != file:
-                    file = fact.file
-                    self.files[file] = None
-                if progress is not None and not events & 0xFFFF:
-                    progress(self.events + events, line)
-            kind = type(fact)
-            view = nodes.get(fact.node)
-            if view is None or kind in _LIFE:
-                view = world.take(fact)
-            if not fact.inc:
-                # The log does not number lives: the starts that it shows are counted instead.
-                msgspec.structs.force_setattr(fact, "inc", view.inc or 1)
-            for handle in table[kind]:
-                found = handle(fact)
-                if found is not None:
-                    self._keep(found)
-            if fact.time is not None:
-                view.last_time = fact.time
-            self.seen.add(kind)
-        self.facts += count
-        self.events += events
+        fact: Fact | None = None
+        try:
+            for fact in facts:
+                count += 1
+                if fact.line != line or fact.file != file:
+                    events += 1
+                    line = fact.line
+                    if fact.file != file:
+                        file = fact.file
+                        self.files[file] = None
+                    if progress is not None and not events & 0xFFFF:
+                        progress(self.events + events, line)
+                kind = type(fact)
+                view = nodes.get(fact.node)
+                if view is not None and fact.inc != view.inc and fact.inc and fact.node:
+                    self._other_life(fact, view.inc)
+                if view is None or kind in _LIFE:
+                    view = world.take(fact)
+                if not fact.inc:
+                    # The log does not number lives: the starts that it shows are counted instead.
+                    msgspec.structs.force_setattr(fact, "inc", view.inc or 1)
+                for handle in table[kind]:
+                    found = handle(fact)
+                    if found is not None:
+                        self._keep(found)
+                if fact.time is not None:
+                    view.last_time = fact.time
+                self.seen.add(kind)
+        except TypeError as problem:
+            if fact is None or not any(sign in str(problem) for sign in _INCOMPARABLE):
+                raise
+            raise TraceError(
+                f"this does not compare with what came before: {problem}",
+                where=Where(fact.file, fact.line),
+                hint="all ballots of one log must be of one kind: numbers, or lists alike",
+            ) from None
+        finally:
+            self.facts += count
+            self.events += events
+
+    def _other_life(self, fact: Fact, known: int) -> None:
+        """A fact of another incarnation than the last one of its node."""
+        if fact.inc < known:
+            raise TraceError(
+                f"{fact.node}'s incarnation {fact.inc} comes after its incarnation {known}",
+                where=Where(fact.file, fact.line),
+                hint="the events of one node must be in its own order",
+            )
+        if isinstance(fact, Booted):
+            return
+        # It started, and that line is lost: what it forgot then, the monitors must forget too.
+        boot = Booted(node=fact.node, file=fact.file, line=fact.line, inc=fact.inc)
+        lost = LinesLost(node=fact.node, file=fact.file, line=fact.line, inc=fact.inc)
+        for hidden in (boot, lost):
+            self.world.take(hidden)
+            for handle in self.table[type(hidden)]:
+                handle(hidden)
 
     def _keep(self, breach: Breach) -> None:
         count = self.counts.get(breach.name, 0)
