@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from paxcheck.engine.behaviors import found_again, found_as_data
 from paxcheck.engine.compiled import kernel
 from paxcheck.engine.compiled.findings import Findings, coverage_of
 from paxcheck.engine.compiled.how import How
@@ -301,6 +302,8 @@ def go_on(
     except NotSymmetric as problem:
         raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
     except KeyboardInterrupt:
+        if tier is None:
+            raise
         stopped = "it was interrupted"
     except MemoryLimit as problem:
         stopped = str(problem)
@@ -311,5 +314,11 @@ def go_on(
     for name in findings.found:
         if name not in behaviors:
             behaviors[name] = tier.behavior(name)
+    if symmetry is not None:
+        # What was judged is the image of a state under other names: say what the run itself shows.
+        system = tables.system
+        data = found_as_data(system, {name: behaviors[name] for name in findings.found})
+        for name, (_, broken) in found_again(system, findings.properties, data).items():
+            findings.found[name] = (findings.found[name][0], broken)
     verdict = tier.verdict(behaviors, stopped)
     return replace(verdict, digest=tier.digest()) if how.digest else verdict
