@@ -45,7 +45,7 @@ from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace import log
 from paxcheck.trace.adapters.base import peek
 from paxcheck.trace.events import VERSION
-from paxcheck.trace.log import LogEvent, LogHeader, Message, SendEvent, State, Vote
+from paxcheck.trace.log import LogEvent, LogHeader, Message, ReceiveEvent, SendEvent, State, Vote
 from paxcheck.trace.read import TraceError
 
 NAME = "native"
@@ -141,7 +141,7 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
 class _Node:
     """What one node's events have told so far."""
 
-    __slots__ = ("asked", "commit", "held", "led", "role", "seq", "term", "vote")
+    __slots__ = ("asked", "commit", "held", "led", "outdated", "role", "seq", "term", "vote")
 
     def __init__(self) -> None:
         self.seq: int | None = None
@@ -155,6 +155,7 @@ class _Node:
         self.vote: Any = UNSET
         self.role = ""
         self.led: Any = None
+        self.outdated = False  # it has heard of a newer term than the one that it leads
         self.commit: int | None = None
 
 
@@ -181,9 +182,7 @@ class _Reader:
             log.LeadEvent: _lead,
             log.FollowEvent: _follow,
             log.WriteEvent: _write,
-            log.TruncateEvent: lambda event, at, node: iter(
-                (LogTruncated(index=event.index, **at),)
-            ),
+            log.TruncateEvent: _truncate,
             log.SnapshotEvent: _snapshot,
             log.CommitEvent: _commit,
             log.ApplyEvent: _apply,
@@ -220,6 +219,12 @@ class _Reader:
                     )
                 yield LinesLost(**at)
             node.seq = event.seq
+        if isinstance(event, SendEvent | ReceiveEvent):
+            field = _NEEDED.get(event.message.type)
+            if field is not None and getattr(event.message, field) is None:
+                raise TraceError(
+                    f"this {event.message.type} has no {field}", where=Where(self.file, number)
+                )
         tell = self.table.get(type(event))
         if tell is not None:
             yield from tell(event, at, node)
@@ -294,6 +299,15 @@ class _Reader:
             yield Acked(to=first, index=message.index, term=message.term, **at)
 
 
+_NEEDED = {
+    "prepare": "ballot",
+    "promise": "ballot",
+    "accept": "ballot",
+    "accepted": "ballot",
+    "request_vote": "term",
+}
+"""The field without which a message of a type says nothing."""
+
 _ANSWERS: dict[str, Any] = {
     "promise": "promise",
     "accepted": "accepted",
@@ -309,6 +323,9 @@ def _boot(event: log.BootEvent, at: dict[str, Any], node: _Node) -> Iterator[Fac
 
 def _receive(event: log.ReceiveEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
     message = event.message
+    led = node.led
+    if message.term is not None and isinstance(led, int) and message.term > led:
+        node.outdated = True
     if event.mid is not None:
         yield Received(sender=event.sender, mid=event.mid, content=_content(message), **at)
     kind = _ANSWERS.get(message.type)
@@ -356,9 +373,9 @@ def _grant(event: log.GrantEvent, at: dict[str, Any], node: _Node) -> Iterator[F
 
 
 def _lead(event: log.LeadEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
-    known = (node.role, node.led) == ("leader", event.term)
-    node.led, node.role = event.term, "leader"
-    if not known:  # the state may have shown it first
+    known = node.led == event.term  # the state may have shown it first
+    node.led, node.role, node.outdated = event.term, "leader", False
+    if not known:
         yield Led(term=event.term, last_index=event.last_index, **at)
 
 
@@ -371,6 +388,14 @@ def _write(event: log.WriteEvent, at: dict[str, Any], node: _Node) -> Iterator[F
     yield EntryWritten(
         index=event.index, term=event.term, digest=event.digest, loaded=event.loaded, **at
     )
+
+
+def _truncate(event: log.TruncateEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
+    if node.outdated and node.role == "leader":
+        # It follows the newer leader by now; its state is written only after the handler.
+        node.role = ""
+        yield Followed(**at)
+    yield LogTruncated(index=event.index, **at)
 
 
 def _snapshot(event: log.SnapshotEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
@@ -418,8 +443,8 @@ def _state(state: State, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
 
 def _role(state: State, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
     role, term = state.role, node.term
-    if role == "leader" and term is not None and (node.role, node.led) != (role, term):
-        node.led = term
+    if role == "leader" and term is not None and node.led != term:  # nobody leads a term twice
+        node.led, node.outdated = term, False
         yield Led(term=term, last_index=state.last_index, **at)
     elif role == "candidate" and term is not None and node.asked.get("term") != term:
         node.asked["term"] = term
