@@ -74,7 +74,11 @@ class Checkpoint:
         self._run = json.loads(json.dumps(run))
         self._warn = warn
         self._lock = self._use()
-        self.saved = self._read()
+        try:
+            self.saved = self._read()
+        except BaseException:
+            self.close()
+            raise
         self._series = -1 if self.saved is None else int(self.saved.state["series"])
         self._parts: list[dict[str, Any]] = [] if self.saved is None else list(self.saved.parts)
         self._stale: list[str] = []
@@ -286,6 +290,12 @@ class Checkpoint:
             except OSError:
                 pass  # a file system without locks
         return lock
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let other runs use the folder."""

@@ -42,8 +42,8 @@ def _replay_rows(tables: Tables, name: str, args: list[Any]) -> None:
     if name in _OF_TABLES:
         getattr(tables, name)(*args)
     elif name == "ask":
-        i, number, action, available = args
-        tables.ask(i, number, Act(tables.system.names[i], action), available)
+        node: int = args[0]
+        tables.ask(node, args[1], Act(tables.system.names[node], args[2]), args[3])
     else:
         raise ValueError(f"{name!r} is no call of these tables")
 
@@ -56,8 +56,8 @@ def _replay_inboxes(tables: InboxTables, name: str, args: list[Any]) -> None:
         side: frozenset[str] | None = None if cut is None else frozenset(cut)
         tables.deliveries(i, local, inbox, side)
     elif name == "add":
-        component, inbox, group = args
-        tables.add(component, inbox, tables.groups[group])
+        group: int = args[2]
+        tables.add(args[0], args[1], tables.groups[group])
     else:
         raise ValueError(f"{name!r} is no call of these tables")
 
