@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -52,16 +53,19 @@ class Reader(Protocol):
         ...
 
 
-def json_facts(name: str, make: Callable[[], Reader]) -> Facts:
+def json_facts(
+    name: str, make: Callable[[], Reader], unique: Container[str] | None = None
+) -> Facts:
     """A `facts` function that decodes each line and gives it to a reader.
 
-    A line that is not a JSON object, or has not the fields of the format, is a TraceError.
+    A line that is not a JSON object, or has not the fields of the format, is a TraceError; so is
+    one that has a key twice (`unique`: of these keys only, where the source repeats others).
     """
 
     def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         reader = make()
         for number, text in lines:
-            line = decoded(text, file, number)
+            line = decoded(text, file, number, unique)
             try:
                 for fact in reader.read({"file": file, "line": number}, line):
                     yield well_formed(fact)
@@ -74,13 +78,13 @@ def json_facts(name: str, make: Callable[[], Reader]) -> Facts:
     return facts
 
 
-def decoded(text: str, file: str, number: int) -> Line:
-    """The JSON object of a line. Raises TraceError."""
+def decoded(text: str, file: str, number: int, unique: Container[str] | None = None) -> Line:
+    """The JSON object of a line. Raises TraceError; for a key that it has twice too."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as problem:
         told = str(problem)
-        cut = "truncated" in told
+        cut = "truncated" in told and not text.endswith("}")
         raise TraceError(
             "this line is cut off" if cut else f"this line is not JSON: {told}",
             where=Where(file, number),
@@ -88,7 +92,35 @@ def decoded(text: str, file: str, number: int) -> Line:
         ) from None
     if not isinstance(value, dict):
         raise TraceError("this line is not a JSON object", where=Where(file, number))
+    refuse_doubles(text, value, file, number, unique)
     return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def refuse_doubles(
+    text: str, value: Any, file: str, number: int, unique: Container[str] | None = None
+) -> None:
+    """Raises TraceError when the line has a key twice in one object: which one is meant?
+
+    `value`: what was decoded. Written again it has each key once, so most lines are cleared by
+    counting; the others are read once more, slowly.
+    """
+    try:
+        if text.count('":') == msgspec.json.encode(value).count(b'":'):
+            return
+    except (OverflowError, RecursionError, UnicodeEncodeError):
+        pass  # numbers of more than 64 bits
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen and (unique is None or key in unique):
+                raise TraceError(f"this line has the key {key!r} twice", where=Where(file, number))
+            seen.add(key)
+
+    try:
+        json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as problem:
+        raise TraceError(f"this line is not JSON: {problem}", where=Where(file, number)) from None
 
 
 def peek(first: list[bytes]) -> list[Line]:

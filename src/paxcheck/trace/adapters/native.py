@@ -43,7 +43,7 @@ from paxcheck.paxos.facts import (
 )
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace import log
-from paxcheck.trace.adapters.base import peek
+from paxcheck.trace.adapters.base import peek, refuse_doubles
 from paxcheck.trace.events import VERSION
 from paxcheck.trace.log import LogEvent, LogHeader, Message, ReceiveEvent, SendEvent, State, Vote
 from paxcheck.trace.read import TraceError
@@ -127,7 +127,7 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         try:
             event = _EVENT.decode(text)
         except (msgspec.DecodeError, RecursionError) as problem:
-            cut = "truncated" in str(problem)
+            cut = "truncated" in str(problem) and not text.endswith("}")
             raise TraceError(
                 "this line is cut off"
                 if cut
@@ -135,6 +135,7 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
                 where=Where(file, number),
                 hint="its node stopped while it wrote it: leave the last line out" if cut else "",
             ) from None
+        refuse_doubles(text, event, file, number)
         yield from reader.read(number, event)
 
 

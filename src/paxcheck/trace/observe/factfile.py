@@ -14,6 +14,7 @@ import msgspec
 
 from paxcheck.paxos.facts import Declaration, Fact
 from paxcheck.protocol.errors import Where
+from paxcheck.trace.adapters.base import refuse_doubles
 from paxcheck.trace.events import VERSION
 from paxcheck.trace.observe.engine import FACTS
 from paxcheck.trace.read import TraceError
@@ -77,8 +78,10 @@ def read_facts(lines: Iterable[tuple[int, str]], file: str) -> tuple[Declaration
 def _facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     for number, text in lines:
         try:
-            yield _FACT.decode(text)
+            fact = _FACT.decode(text)
         except (msgspec.DecodeError, RecursionError) as problem:
             raise TraceError(
                 f"this line is not a fact: {problem}", where=Where(file, number)
             ) from None
+        refuse_doubles(text, fact, file, number)
+        yield fact

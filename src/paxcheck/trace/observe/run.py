@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from paxcheck.paxos.facts import Declaration, Fact
+from paxcheck.paxos.facts import Declaration, Fact, Members
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import Adapter, adapter_named, adapters, detect
 from paxcheck.trace.adapters.mapped import load_map
@@ -130,18 +130,28 @@ def validate_files(
         except TraceError as problem:
             stopped = problem
         observer.finish()
+        if stopped is None:
+            stopped = _unread(log, observer)
         if stopped is not None and not observer.breaches:
             raise stopped
-        if not observer.facts:
-            raise TraceError(
-                f"{', '.join(files)}: read as {log.declaration.name}, no line told anything",
-                hint="is it of this format? name the right one with --from, or write a map file",
-            )
         verdict = with_texts(observer.verdict(all_of_them), log.raw)
         if stopped is not None:
-            note = f"reading stopped early: {stopped}"
+            note = f"not all was read: {stopped}"
             verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, note))
         return verdict
+
+
+def _unread(log: Log, observer: Observer) -> TraceError | None:
+    """The error for a file of which no line told anything; the members alone are nothing."""
+    silent = [name for name in log.names if name not in observer.files]
+    if observer.seen <= {Members}:
+        silent = list(log.names)
+    if not silent:
+        return None
+    return TraceError(
+        f"{', '.join(silent)}: read as {log.declaration.name}, no line told anything",
+        hint="is it of this format? name the right one with --from, or write a map file",
+    )
 
 
 def shrink_files(
