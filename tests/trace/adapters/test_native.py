@@ -367,6 +367,7 @@ def test_bad_headers(text: str, answer: str, tmp_path: Path) -> None:
         ('{"event":"lead","node":"a","term":1.5}', "got `float`"),
         ('{"event":"campaign","node":"a","term":"3"}', "Expected `int`, got `str`"),
         ('{"event":"write","node":"a","index":1e99,"term":1}', "got `float`"),
+        ('{"event":"lead","node":"a","term":1,"term":2}', "this line has the key 'term' twice"),
         (json.dumps(sent("promise")), "this promise has no ballot"),
         (json.dumps(received("request_vote")), "this request_vote has no term"),
         ('{"event":"state","node":"a","note":' + "[" * 5000, "not an event|recursion"),
@@ -377,11 +378,6 @@ def test_bad_lines(line: str, answer: str, tmp_path: Path) -> None:
     log.write_text(f"{PAXOS}\n{line}\n")
     with pytest.raises(TraceError, match=rf"log:2: .*({answer})"):
         validate_files([str(log)])
-
-
-def test_of_a_field_that_is_there_twice_the_last_counts() -> None:
-    lines = [PAXOS, '{"event":"lead","node":"a","term":1,"term":2}']
-    assert [f.term for f in facts(enumerate(lines, 1), "log") if hasattr(f, "term")] == [2]  # type: ignore[attr-defined]
 
 
 def test_detected_and_published() -> None:
@@ -397,3 +393,14 @@ def test_detected_and_published() -> None:
 
 def _events() -> Iterator[type[LogEvent]]:
     yield from LogEvent.__subclasses__()
+
+
+def test_a_value_that_is_not_recorded_is_said_so(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    lines = [PAXOS, *[json.dumps(sent("accepted", ballot=n)) for n in (2, 1)]]
+    file.write_text("\n".join(lines) + "\n")
+    first = validate_files([str(file)]).first
+    assert first is not None
+    assert [mention.says for mention in first.evidence] == [
+        f"a votes for a value that is not recorded in ballot {n}" for n in (2, 1)
+    ]

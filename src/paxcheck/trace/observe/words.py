@@ -27,18 +27,24 @@ def in_words(fact: f.Fact) -> str:
                 told = ", reporting " + (_reports(votes) or "no vote")
             return f"{node} promises {ballot_text(b)}{where(s)}{told}"
         case f.Proposed(ballot=b, slot=s, value=v):
-            return f"{node} asks for votes for {v} in ballot {ballot_text(b)}{where(s)}"
+            return f"{node} asks for votes for {_value(v)} in ballot {ballot_text(b)}{where(s)}"
         case f.VoteCast(ballot=b, slot=s, value=v, source="state"):
-            cast = "no vote" if b is None else f"its vote for {v} in ballot {ballot_text(b)}"
+            cast = (
+                "no vote" if b is None else f"its vote for {_value(v)} in ballot {ballot_text(b)}"
+            )
             return f"{node}'s state shows {cast}{where(s)}"
         case f.VoteCast(ballot=b, slot=s, value=v):
-            return f"{node} votes for {v} in ballot {ballot_text(b)}{where(s)}"
+            return f"{node} votes for {_value(v)} in ballot {ballot_text(b)}{where(s)}"
         case f.Decided(value=v, slot=s):
-            return f"{node} decides {v}{where(s)}"
+            return f"{node} decides {_value(v)}{where(s)}"
         case f.Valid(value=v):
             return f"a client gives {v} to {node}"
         case _:
             return _raft_words(fact)
+
+
+def _value(value: str | None) -> str:
+    return "a value that is not recorded" if value is None else value
 
 
 def _raft_words(fact: f.Fact) -> str:
