@@ -230,11 +230,10 @@ def _etcd_wal() -> list[Json]:
         return {"node": node, "rec": "hardstate", "term": 1, "vote": vote, "commit": 0}
 
     head = [{"node": "n1", "seq": 1, "rec": "metadata", "nodeID": "1"}]
-    return [*head, hard("n1", "1"), entry("n1", 1, "a"), entry("n1", 2, "b")] + [
-        hard("n2", "1"),
-        entry("n2", 1, "a"),
-        entry("n2", 2, "b"),
-    ]
+    body: list[Json] = []
+    for node in ("n1", "n2"):
+        body += [hard(node, "1"), entry(node, 1, "a"), entry(node, 2, "b")]
+    return head + body
 
 
 def _etcd_log() -> list[Json]:

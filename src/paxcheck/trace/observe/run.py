@@ -143,7 +143,9 @@ def validate_files(
 
 def _unread(log: Log, observer: Observer) -> TraceError | None:
     """The error for a file of which no line told anything; the members alone are nothing."""
-    silent = [name for name in log.names if name not in observer.files]
+    # A file of facts names the files that its facts were first read from, not itself.
+    own = log.adapter is not None
+    silent = [name for name in log.names if own and name not in observer.files]
     if observer.seen <= {Members}:
         silent = list(log.names)
     if not silent:
