@@ -54,7 +54,7 @@ class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     note: Any = None
 
 
-class Vote(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Vote(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A vote: for a value in a ballot, of a slot."""
 
     ballot: Ballot
@@ -62,7 +62,9 @@ class Vote(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     slot: Slot = None
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Message(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """What a message says. Which fields matter depends on `type`:
 
     Paxos: `prepare` (ballot), `promise` (ballot, granted, votes: the votes that it reports, an
@@ -87,7 +89,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     content: str | None = None
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class State(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What a node holds after an event; any part of it. null says that it holds nothing there.
 
     Paxos: `promised`, `vote` (of the slot). Raft: `term`, `voted_for`, `role`, `commit`,
