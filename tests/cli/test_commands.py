@@ -140,7 +140,11 @@ def test_save_show_validate(tmp_path: Path) -> None:
         f"{file}:10: synod refuses step 9: the delivery of Accept to a1 does nothing in the model\n"
         "    rule keeps_promise(1.p1) said no\n"
         "      An acceptor that promised a ballot ignores every older one.\n"
+        "  steps of the model that come nearest:\n"
+        "    Accept(ballot 1.p1, value x) from p1: keeps_promise(1.p1) said no\n"
         "8 of 14 events are steps of synod\n"
+        "12 deliveries of known messages, 0 of them again, 4 messages never delivered, "
+        "0 never sent\n"
         "verdict: violated\n"
     )
 

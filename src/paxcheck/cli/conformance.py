@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from paxcheck.cli.saved import protocol_of
 from paxcheck.protocol.errors import UsageError
@@ -15,14 +17,21 @@ from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.read import read_trace
 
 
-def replayed(file: Path, model: str | None, output: str) -> int:
-    """Replay `file` in a model (that of its header when none is named); prints, and returns the
-    exit code."""
+def replayed(files: Sequence[str], model: str | None, output: str) -> int:
+    """Replay native traces in a model (that of the header when none is named); prints, and returns
+    the exit code. Several files are of one system: one for each node, say."""
     if output not in ("text", "json"):
         raise UsageError(f"--format {output} is for logs; a replay has text and json")
-    trace = read_trace(file)
-    protocol = protocol_of(trace, model)
-    result = conform(trace, System(protocol, memo=False), protocol.properties())
+    traces = [read_trace(Path(file)) for file in files]
+    headers = [msgspec.structs.replace(trace.header, note=None) for trace in traces]
+    for trace, header in zip(traces, headers, strict=True):
+        if header != headers[0]:
+            raise UsageError(
+                f"the headers of {traces[0].path} and {trace.path} differ",
+                hint="files that are replayed together are of one system in one configuration",
+            )
+    protocol = protocol_of(traces[0], model)
+    result = conform(traces, System(protocol), protocol.properties())
     if output == "json":
         click.echo(json.dumps(_as_json(result, protocol.name()), ensure_ascii=False))
     else:
@@ -35,15 +44,31 @@ def _as_text(result: Conformance, model: str) -> str:
     refusal = result.refusal
     if refusal is not None:
         lines.append(
-            f"{result.path}:{refusal.line}: {model} refuses step {refusal.event}: {refusal.reason}"
+            f"{refusal.file}:{refusal.line}: {model} refuses step {refusal.event}: {refusal.reason}"
         )
         for call, doc in refusal.rules:
             lines.append(f"    rule {call}")
             lines.append(f"      {doc}")
+        if refusal.nearest:
+            lines.append("  steps of the model that come nearest:")
+            lines += [f"    {step}" for step in refusal.nearest]
+        lines += [f"  {explanation}" for explanation in refusal.explanations]
+        for file, line in result.causality.cycle:
+            lines.append(f"  {file}:{line}: is in a cycle: it would have to happen before itself")
     for name, line, reason in result.broken:
         lines.append(f"{result.path}:{line}: {name} is broken: {reason}")
+    for hidden in result.hidden:
+        ways = " or: ".join(hidden.ways)
+        lines.append(f"{hidden.file}:{hidden.line}: before this, and not in the trace: {ways}")
     lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
-    if result.verdict == "undetermined":
+    links = result.causality
+    lines.append(
+        f"{links.delivered:,} deliveries of known messages, {links.again:,} of them again, "
+        f"{links.in_transit:,} messages never delivered, {len(links.unsent):,} never sent"
+    )
+    if result.undecided:
+        lines.append(result.undecided)
+    elif result.verdict == "undetermined":
         lines.append("nothing was checked: the trace has no events")
     lines.append(f"verdict: {'valid' if result.verdict == 'holds' else result.verdict}")
     return "\n".join(lines)
@@ -57,13 +82,16 @@ def _as_json(result: Conformance, model: str) -> dict[str, Any]:
         conformance["verdict"] = "ok"
     if refusal is not None:
         conformance |= {
-            "file": result.path,
+            "file": refusal.file,
             "line": refusal.line,
             "node": refusal.node,
             "rule": refusal.rules[0][0].rule if refusal.rules else None,
             "message": refusal.reason,
             "rules": [{"rule": c.rule, "said": str(c), "about": doc} for c, doc in refusal.rules],
+            "nearest": list(refusal.nearest),
+            "explanations": list(refusal.explanations),
         }
+    links = result.causality
     broken = [
         {"name": n, "verdict": "violated", "file": result.path, "line": line, "message": why}
         for n, line, why in result.broken
@@ -72,8 +100,20 @@ def _as_json(result: Conformance, model: str) -> dict[str, Any]:
         "verdict": words[result.verdict],
         "format": "native",
         "model": model,
-        "files": [result.path],
+        "files": result.path.split(", "),
         "events": result.events,
         "checks": result.replayed,
         "properties": [conformance, *broken],
+        "hidden": [
+            {"file": h.file, "line": h.line, "node": h.node, "ways": list(h.ways)}
+            for h in result.hidden
+        ],
+        "causality": {
+            "delivered": links.delivered,
+            "again": links.again,
+            "in_transit": links.in_transit,
+            "unsent": [{"file": file, "line": line} for file, line in links.unsent],
+            "cycle": [{"file": file, "line": line} for file, line in links.cycle],
+        },
+        "undecided": result.undecided,
     }

@@ -74,9 +74,7 @@ def command(
     was checked and all of it is ok, 1 violated, 2 bad usage or input, 3 nothing could be checked.
     """
     if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
-        if len(files) != 1:
-            raise UsageError("a model replays one native file at a time")
-        return replayed(Path(files[0]), model, output)
+        return replayed(files, model, output)
     if follow:
         return _followed(files, form, map_file, only, clock_error, output)
     terminal = sys.stderr.isatty()

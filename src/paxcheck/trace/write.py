@@ -89,7 +89,7 @@ def _effects(behavior: Behavior, frame: Frame, outcome: Outcome) -> dict[str, An
     node = frame.step.node
     assert node is not None
     return {
-        "sent": sent_of(outcome) or None,
+        "sent": sent_of(outcome),
         "state": state_of(behavior, node, outcome.local) if outcome.error is None else None,
         "choices": [encode(c) for c in outcome.choices] or None,
         "error": str(outcome.error) if outcome.error else None,

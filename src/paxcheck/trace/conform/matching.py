@@ -1,0 +1,158 @@
+"""One event of a trace against one world of a model: which step it is, or why it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paxcheck.protocol.execute import Act, NodeFault, Outcome, RuleCall
+from paxcheck.protocol.faults import NODE_FAULTS
+from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.node import handlers_of
+from paxcheck.protocol.system import NetworkFault, Step, System, Transition, Trigger
+from paxcheck.protocol.world import World
+from paxcheck.trace.encode import encode
+from paxcheck.trace.events import Event
+from paxcheck.trace.replay import Behavior
+from paxcheck.trace.write import sent_of, state_of
+
+NETWORK = ("loss", "duplicate", "partition", "heal")
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Why an event is no step here; `waits`: only because its message is not in transit (yet)."""
+
+    reason: str
+    rules: tuple[tuple[RuleCall, str], ...] = ()
+    waits: bool = False
+
+
+def match(
+    system: System, world: World, event: Event, stutters: bool = False
+) -> list[Transition] | No:
+    """The transitions that an event can be (several where it leaves a choice open).
+
+    `stutters`: a delivery that the model ignores is a step too, one to the same world: an
+    implementation logs what it ignores.
+    """
+    if event.event in NETWORK:
+        found = [
+            t
+            for t in system.successors(world)
+            if isinstance(t.step.trigger, NetworkFault) and _is_fault(t.step.trigger, event)
+        ]
+        return found[:1] or No(f"the network cannot do this here: {event.event}")
+    if event.node is None or event.node not in system.index:
+        return No(f"the model has no node {event.node!r}; it has {', '.join(system.names)}")
+    trigger = _trigger(system, world, event, event.node)
+    if isinstance(trigger, No):
+        return trigger
+    return fitting(system, world, event, trigger, stutters)
+
+
+def fitting(
+    system: System, world: World, event: Event, trigger: Trigger, stutters: bool = False
+) -> list[Transition] | No:
+    """The outcomes of one trigger that say nothing else than the event."""
+    assert event.node is not None
+    i = system.index[event.node]
+    steps = list(system.local_steps(world, i, trigger))
+    found = [t for t in steps if t.outcome and not difference(system, event, t.outcome)]
+    if found:
+        return found
+    outcomes = system.react(i, world.locals[i], trigger, None).outcomes if not steps else ()
+    asked = [o for t in steps if (o := t.outcome)] or list(outcomes)
+    known = system.all_rules()
+    denied = tuple(
+        [
+            (call, known[call.rule].doc.splitlines()[0])
+            for o in asked
+            for call in o.rules
+            if not call.allowed and not call.switched_off
+        ]
+    )
+    if not steps:
+        quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
+        if stutters and isinstance(trigger, Envelope):
+            same = [o for o in quiet if not difference(system, event, o)]
+            if same:
+                return [Transition(Step(trigger), world, same[0])]
+        return No(f"{what(event)} does nothing in the model", denied)
+    assert steps[0].outcome is not None
+    return No(difference(system, event, steps[0].outcome), denied)
+
+
+def _trigger(system: System, world: World, event: Event, node: str) -> Trigger | No:
+    if event.event == "act":
+        actions = [t for t in system.triggers(system.index[node]) if isinstance(t, Act)]
+        for act in actions:
+            if act.action == event.action:
+                return act
+        names = ", ".join(a.action for a in actions) or "none"
+        return No(f"{node} has no action {event.action!r}; it has {names}")
+    if event.event in NODE_FAULTS:
+        fault = NodeFault(node, event.event)
+        if fault in system.triggers(system.index[node]):
+            return fault
+        return No(f"the fault {event.event} is not switched on (--fault {event.event}=1)")
+    message = event.message or {}
+    kind = message.get("type")
+    handled = {k.__name__ for k in handlers_of(type(system.nodes[system.index[node]]))}
+    if kind not in handled:
+        return No(f"{node} has no handler for {kind}; it takes {', '.join(sorted(handled))}")
+    copies = system.net.deliverable(world.network)
+    for envelope in copies:
+        if envelope.to == node and encode(envelope.message) == message:
+            return envelope
+    if any(encode(e.message) == message for e in system.net.copies(world.network)):
+        return No(f"this {kind} was not sent to {node}, or it cannot be delivered yet", waits=True)
+    return No(f"nobody sent this {kind}, or it is no longer in transit", waits=True)
+
+
+def difference(system: System, event: Event, outcome: Outcome) -> str:
+    """What the model does otherwise than the event says; empty when they agree."""
+    assert event.node is not None
+    if (event.error is not None) != (outcome.error is not None):
+        return f"the model says: {outcome.error or 'no exception'}"
+    if event.choices is not None and event.choices != [encode(c) for c in outcome.choices]:
+        return f"the model cannot choose {event.choices}"
+    if event.state is not None and outcome.error is None:
+        behavior = Behavior(system, ())
+        state = state_of(behavior, event.node, outcome.local)
+        for field, value in event.state.items():
+            if field in state and state[field] != value:
+                return f"{field} is {value} in the trace and {state[field]} in the model"
+    if event.sent is not None and outcome.error is None:
+        mine = sorted([_plain(s.to, s.message) for s in sent_of(outcome)])
+        theirs = sorted([_plain(s.to, s.message) for s in event.sent])
+        if mine != theirs:
+            return f"the trace sends {_types(theirs)}; the model sends {_types(mine)}"
+    return ""
+
+
+def _plain(to: Sequence[str], message: dict[str, Any]) -> str:
+    rest = ", ".join(f"{k}={v}" for k, v in message.items() if k not in ("type", "sender"))
+    return f"{message.get('type')}({rest}) to {', '.join(sorted(to))}"
+
+
+def _types(sent: list[str]) -> str:
+    return "; ".join(sent) or "nothing"
+
+
+def _is_fault(fault: NetworkFault, event: Event) -> bool:
+    if fault.kind != event.event:
+        return False
+    if isinstance(fault.envelope, Envelope):
+        return fault.envelope.to == event.to and encode(fault.envelope.message) == event.message
+    return sorted(fault.side or ()) == sorted(event.side or ())
+
+
+def what(event: Event) -> str:
+    """An event in a few words."""
+    if event.event == "act":
+        return f"{event.node}.{event.action}"
+    if event.event == "deliver" and event.message:
+        return f"the delivery of {event.message.get('type')} to {event.node}"
+    return f"{event.event} of {event.node}"

@@ -1,0 +1,43 @@
+"""The steps of the model that come nearest to an event that it refuses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from paxcheck.protocol.execute import Act
+from paxcheck.protocol.system import System, Trigger
+from paxcheck.protocol.world import World
+from paxcheck.story.words import describe
+from paxcheck.trace.conform.matching import No, fitting
+from paxcheck.trace.events import Event
+
+MOST: Final = 4
+
+
+def nearest(system: System, world: World, event: Event) -> tuple[str, ...]:
+    """Steps of the same node and the same kind, each with what is different or which rule refused.
+
+    For a delivery: of messages of the same type that are in transit to the node; for an action: the
+    actions of the node.
+    """
+    if event.node is None or event.node not in system.index:
+        return ()
+    triggers: list[tuple[Trigger, str]] = []
+    if event.event == "deliver":
+        wanted = (event.message or {}).get("type")
+        for envelope in system.net.deliverable(world.network):
+            if envelope.to == event.node and type(envelope.message).__name__ == wanted:
+                told = f"{describe(envelope.message)} from {envelope.sender}"
+                triggers.append((envelope, told))
+    elif event.event == "act":
+        acts = system.triggers(system.index[event.node])
+        triggers += [(t, t.action.replace("_", " ")) for t in acts if isinstance(t, Act)]
+    found: list[str] = []
+    for trigger, told in triggers[:MOST]:
+        answer = fitting(system, world, event, trigger)
+        if isinstance(answer, No):
+            rules = "; ".join(str(call) for call, _ in answer.rules)
+            found.append(f"{told}: {rules or answer.reason}")
+        else:
+            found.append(f"{told}: possible")
+    return tuple(found)
