@@ -19,7 +19,7 @@ RUNS = {
     "native": ("synod", "--set", "proposers=3", "--no-symmetry"),
     "violated natively": (
         "synod",
-        *"--set proposers=3 --without keeps_promise --max-depth 13".split(),
+        *["--set", "proposers=3", "--without", "keeps_promise", "--max-depth", "13"],
     ),
     "symmetric": ("synod", "--set", "proposers=3", "--symmetry"),
     "violated": ("rounds", "--set", "acceptors=5"),
