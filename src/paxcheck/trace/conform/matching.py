@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from paxcheck.protocol.execute import Act, NodeFault, Outcome, RuleCall
+from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome, RuleCall
 from paxcheck.protocol.faults import NODE_FAULTS
-from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.system import NetworkFault, Step, System, Transition, Trigger
 from paxcheck.protocol.world import World
@@ -27,6 +28,16 @@ class No:
     reason: str
     rules: tuple[tuple[RuleCall, str], ...] = ()
     waits: bool = False
+
+
+@lru_cache(maxsize=65_536)
+def _encoded(message: Message) -> dict[str, Any]:
+    return encode(message)
+
+
+@lru_cache(maxsize=65_536)
+def _state(system: System, node: str, local: Local) -> dict[str, Any]:
+    return state_of(Behavior(system, ()), node, local)
 
 
 def match(
@@ -63,6 +74,11 @@ def fitting(
     if found:
         return found
     outcomes = system.react(i, world.locals[i], trigger, None).outcomes if not steps else ()
+    if not steps and stutters and isinstance(trigger, Envelope):
+        quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
+        same = [o for o in quiet if not difference(system, event, o)]
+        if same:
+            return [Transition(Step(trigger), world, same[0])]
     asked = [o for t in steps if (o := t.outcome)] or list(outcomes)
     known = system.all_rules()
     denied = tuple(
@@ -74,11 +90,6 @@ def fitting(
         ]
     )
     if not steps:
-        quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
-        if stutters and isinstance(trigger, Envelope):
-            same = [o for o in quiet if not difference(system, event, o)]
-            if same:
-                return [Transition(Step(trigger), world, same[0])]
         return No(f"{what(event)} does nothing in the model", denied)
     assert steps[0].outcome is not None
     return No(difference(system, event, steps[0].outcome), denied)
@@ -104,9 +115,9 @@ def _trigger(system: System, world: World, event: Event, node: str) -> Trigger |
         return No(f"{node} has no handler for {kind}; it takes {', '.join(sorted(handled))}")
     copies = system.net.deliverable(world.network)
     for envelope in copies:
-        if envelope.to == node and encode(envelope.message) == message:
+        if envelope.to == node and _encoded(envelope.message) == message:
             return envelope
-    if any(encode(e.message) == message for e in system.net.copies(world.network)):
+    if any(_encoded(e.message) == message for e in system.net.copies(world.network)):
         return No(f"this {kind} was not sent to {node}, or it cannot be delivered yet", waits=True)
     return No(f"nobody sent this {kind}, or it is no longer in transit", waits=True)
 
@@ -119,8 +130,7 @@ def difference(system: System, event: Event, outcome: Outcome) -> str:
     if event.choices is not None and event.choices != [encode(c) for c in outcome.choices]:
         return f"the model cannot choose {event.choices}"
     if event.state is not None and outcome.error is None:
-        behavior = Behavior(system, ())
-        state = state_of(behavior, event.node, outcome.local)
+        state = _state(system, event.node, outcome.local)
         for field, value in event.state.items():
             if field in state and state[field] != value:
                 return f"{field} is {value} in the trace and {state[field]} in the model"
@@ -145,7 +155,7 @@ def _is_fault(fault: NetworkFault, event: Event) -> bool:
     if fault.kind != event.event:
         return False
     if isinstance(fault.envelope, Envelope):
-        return fault.envelope.to == event.to and encode(fault.envelope.message) == event.message
+        return fault.envelope.to == event.to and _encoded(fault.envelope.message) == event.message
     return sorted(fault.side or ()) == sorted(event.side or ())
 
 
