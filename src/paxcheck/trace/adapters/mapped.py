@@ -251,11 +251,8 @@ class _Map:
 
     def _declaration(self, whole: dict[str, Any]) -> Declaration:
         family: Any = whole.get("family", [])
-        if (
-            not isinstance(family, list)
-            or not family
-            or not set(map(str, family)) <= set(_FAMILIES)
-        ):
+        named: list[str] = [str(f) for f in family] if isinstance(family, list) else []  # pyright: ignore
+        if not named or not set(named) <= set(_FAMILIES):
             raise self._wrong(f"family = {family!r}", f"a list of: {', '.join(_FAMILIES)}")
         content: dict[str, Any] = dict(whole.get("declaration", {}))
         known = [f for f in Declaration.__struct_fields__ if f not in ("name", "family", "unit")]
