@@ -20,6 +20,7 @@ from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.record import Recorder
 from paxcheck.trace.conform import Conformance, conform
+from paxcheck.trace.conform.text import as_text as replay_text
 from paxcheck.trace.observe.run import AUTO, is_native, validate_files
 from paxcheck.trace.observe.text import as_text
 from paxcheck.trace.observe.verdict import Answer, TraceVerdict
@@ -88,31 +89,14 @@ def validate(
             files, source=source, only=only, clock_error=clock_error, map_file=map_file
         )
         return Verdict(found.verdict, as_text(found), found)
-    if len(files) != 1 or not is_native(files[0]):
+    if not files or not all(map(is_native, files)):
         raise UsageError(
-            "a model replays one native trace (kind behavior or trace)",
+            "a model replays native traces (kind behavior or trace)",
             hint="judge logs with validate(None, ...)",
         )
     result = conform(
-        read_trace(Path(files[0])), System(protocol, memo=False), protocol.properties()
+        [read_trace(Path(file)) for file in files], System(protocol), protocol.properties()
     )
     answers: dict[str, Answer] = {"holds": "ok", "violated": "violated"}
     verdict = answers.get(result.verdict, "not_observable")
-    return Verdict(verdict, _replay_text(result, protocol.name()), result)
-
-
-def _replay_text(result: Conformance, model: str) -> str:
-    lines: list[str] = []
-    refusal = result.refusal
-    if refusal is not None:
-        lines.append(
-            f"{result.path}:{refusal.line}: {model} refuses step {refusal.event}: {refusal.reason}"
-        )
-        for call, doc in refusal.rules:
-            lines += [f"    rule {call}", f"      {doc}"]
-    for name, line, reason in result.broken:
-        lines.append(f"{result.path}:{line}: {name} is broken: {reason}")
-    lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
-    if not result.events:
-        lines.append("nothing was checked: the trace has no events")
-    return "\n".join(lines)
+    return Verdict(verdict, replay_text(result, protocol.name()), result)

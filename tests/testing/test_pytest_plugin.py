@@ -204,23 +204,21 @@ def test_validate_replays_a_native_trace_in_a_model(tmp_path: Path) -> None:
     file.write_text(HEADER + START)
     good = validate(synod(), file)
     assert good.ok
-    assert str(good) == "1 of 1 events are steps of synod"
+    assert str(good).splitlines()[0] == "1 of 1 events are steps of synod"
+    assert str(good).endswith("verdict: valid")
     file.write_text(HEADER + START + UNASKED)
     bad = validate(synod(), file)
     assert bad.verdict == "violated"
-    assert str(bad).splitlines() == [
-        f"{file}:3: synod refuses step 2: nobody sent this Promise, or it is no longer in transit",
-        "1 of 2 events are steps of synod",
-    ]
+    assert f"{file}:3: synod refuses step 2: " in str(bad)
     file.write_text(HEADER)
     empty = validate(synod(), file)
     assert empty.verdict == "not_observable"
-    assert str(empty).splitlines()[-1] == "nothing was checked: the trace has no events"
+    assert "nothing was checked: the trace has no events" in str(empty)
 
 
 def test_validate_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     synod = load_model("synod").protocol
-    with pytest.raises(UsageError, match="a model replays one native trace"):
+    with pytest.raises(UsageError, match="a model replays native traces"):
         validate(synod(), SEED463)
     with pytest.raises(UsageError, match="there is no file to read"):
         validate(None, [])

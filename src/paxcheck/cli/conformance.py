@@ -14,6 +14,7 @@ from paxcheck.cli.saved import protocol_of
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
+from paxcheck.trace.conform.text import as_text
 from paxcheck.trace.read import read_trace
 
 
@@ -35,43 +36,8 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     if output == "json":
         click.echo(json.dumps(_as_json(result, protocol.name()), ensure_ascii=False))
     else:
-        click.echo(_as_text(result, protocol.name()))
+        click.echo(as_text(result, protocol.name()))
     return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
-
-
-def _as_text(result: Conformance, model: str) -> str:
-    lines: list[str] = []
-    refusal = result.refusal
-    if refusal is not None:
-        lines.append(
-            f"{refusal.file}:{refusal.line}: {model} refuses step {refusal.event}: {refusal.reason}"
-        )
-        for call, doc in refusal.rules:
-            lines.append(f"    rule {call}")
-            lines.append(f"      {doc}")
-        if refusal.nearest:
-            lines.append("  steps of the model that come nearest:")
-            lines += [f"    {step}" for step in refusal.nearest]
-        lines += [f"  {explanation}" for explanation in refusal.explanations]
-        for file, line in result.causality.cycle:
-            lines.append(f"  {file}:{line}: is in a cycle: it would have to happen before itself")
-    for name, line, reason in result.broken:
-        lines.append(f"{result.path}:{line}: {name} is broken: {reason}")
-    for hidden in result.hidden:
-        ways = " or: ".join(hidden.ways)
-        lines.append(f"{hidden.file}:{hidden.line}: before this, and not in the trace: {ways}")
-    lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
-    links = result.causality
-    lines.append(
-        f"{links.delivered:,} deliveries of known messages, {links.again:,} of them again, "
-        f"{links.in_transit:,} messages never delivered, {len(links.unsent):,} never sent"
-    )
-    if result.undecided:
-        lines.append(result.undecided)
-    elif result.verdict == "undetermined":
-        lines.append("nothing was checked: the trace has no events")
-    lines.append(f"verdict: {'valid' if result.verdict == 'holds' else result.verdict}")
-    return "\n".join(lines)
 
 
 def _as_json(result: Conformance, model: str) -> dict[str, Any]:
