@@ -14,7 +14,7 @@ from typing import Any
 
 NODES = ["n1", "n2", "n3", "n4", "n5"]
 QUORUM = 3
-LOSS, TWICE, REIGN = 0.02, 0.01, 400  # of each message; slots of one leader
+LOSS, TWICE, REIGN = 0.02, 0.01, 100  # of each message; slots of one leader
 
 
 class _Network:
@@ -29,7 +29,7 @@ class _Network:
 
     def log(self, event: str, node: str, **fields: Any) -> None:
         self.seq[node] += 1
-        line = {"event": event, "node": node, "inc": 1, "seq": self.seq[node], **fields}
+        line = {"event": event, "node": node, "seq": self.seq[node], **fields}
         self.lines.append(json.dumps(line, separators=(",", ":")))
 
     def send(self, node: str, to: list[str], message: dict[str, Any], **fields: Any) -> None:
@@ -40,9 +40,7 @@ class _Network:
             copies = 0 if self.random.random() < LOSS else 1 + (self.random.random() < TWICE)
             for _ in range(copies):
                 at = self.now + self.random.randrange(1, 20)
-                heapq.heappush(
-                    self.under_way, (at, len(self.lines), node, other, mid, message)
-                )
+                heapq.heappush(self.under_way, (at, len(self.lines), node, other, mid, message))
 
     def deliver(self) -> tuple[str, str, dict[str, Any]] | None:
         if not self.under_way:

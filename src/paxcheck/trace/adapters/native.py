@@ -135,17 +135,18 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
                 where=Where(file, number),
                 hint="its node stopped while it wrote it: leave the last line out" if cut else "",
             ) from None
-        refuse_doubles(text, event, file, number)
+        refuse_doubles(text, event, file, number, words=event.note is None)
         yield from reader.read(number, event)
 
 
 class _Node:
     """What one node's events have told so far."""
 
-    __slots__ = ("asked", "commit", "held", "led", "outdated", "role", "seq", "term", "vote")
+    __slots__ = ("asked", "commit", "held", "inc", "led", "outdated", "role", "seq", "term", "vote")
 
     def __init__(self) -> None:
         self.seq: int | None = None
+        self.inc = 0
         self.boot()
 
     def boot(self) -> None:
@@ -210,6 +211,11 @@ class _Reader:
             "time": event.time,
         }
         boots = type(event) is log.BootEvent
+        if event.inc > node.inc:
+            if node.inc and not boots:  # its start is lost: it may count from anew
+                node.boot()
+                node.seq = None
+            node.inc = event.inc
         if event.seq is not None:
             if node.seq is not None and event.seq != node.seq + 1 and not boots:
                 if event.seq <= node.seq:
