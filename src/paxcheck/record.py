@@ -14,7 +14,8 @@ told in the words of the protocol (`paxcheck.trace.log.Message` and `State`).
 A line is written by one system call to a file opened for appending: it is there when the process
 is killed in the next moment. A line that was cut (the machine failed, the disk was full) is
 removed when the file is opened again, and the log says so. Calls from several threads are put in
-one order. Each process writes its own file; files are validated together.
+one order; the state is asked for while no lock is held. Each process writes its own file; files
+are validated together.
 """
 
 from __future__ import annotations
@@ -207,6 +208,7 @@ class NodeLog:
         self._state = state
         self._seq = 0
         self._held: dict[Any, log.State] = {}
+        self._written = 0
         self._lock = recorder._lock  # pyright: ignore[reportPrivateUsage]
 
     def event(self, kind: str, **fields: Any) -> None:
@@ -224,9 +226,7 @@ class NodeLog:
 
     def boot(self, first: bool | None = None) -> None:
         """The node starts; its state, as it loaded it, goes into the line."""
-        with self._lock:
-            self._held.clear()
-            self.event("boot", first=first, state=self._changed())
+        self._tell("boot", again=True, first=first)
 
     def crash(self) -> None:
         """The node stops. The log of the next start continues it."""
@@ -234,10 +234,7 @@ class NodeLog:
 
     def state(self) -> None:
         """Write the state, if it is not what was written last."""
-        with self._lock:
-            changed = self._changed()
-            if changed:
-                self.event("state", state=changed)
+        self._tell("state")
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -360,19 +357,36 @@ class NodeLog:
         """The node's lease is void."""
         self.event("lease_end")
 
-    def _changed(self) -> list[log.State] | log.State | None:
-        """The parts of the state (one for each slot) that differ from what was written last."""
+    def _tell(self, kind: str, again: bool = False, **fields: Any) -> None:
+        """Write an event with what changed in the state; `again`: with all of it.
+
+        The state is asked for without a lock of ours, since it may wait for one of the caller's.
+        When another state was written meanwhile, this one may be the older: it is asked for again.
+        """
+        while True:
+            written = self._written
+            parts = self._parts()
+            with self._lock:
+                if self._written != written:
+                    continue
+                if again:
+                    self._held.clear()
+                changed = [part for part in parts if self._held.get(part.slot) != part]
+                if not changed and not again:
+                    return
+                self._held.update({part.slot: part for part in changed})
+                self._written += 1
+                state = changed[0] if len(changed) == 1 else changed or None
+                self.event(kind, state=state, **fields)
+                return
+
+    def _parts(self) -> list[log.State]:
+        """The state now, one part for each slot."""
         now = self._state() if self._state is not None else None
         if now is None:
-            return None
+            return []
         parts = [cast(Fields, now)] if isinstance(now, Mapping) else list(now)
-        changed: list[log.State] = []
-        for part in parts:
-            state = _checked(_fields(part), log.State)
-            if self._held.get(state.slot) != state:
-                self._held[state.slot] = state
-                changed.append(state)
-        return changed[0] if len(changed) == 1 else changed or None
+        return [_checked(_fields(part), log.State) for part in parts]
 
 
 def value_text(value: Any) -> str | None:

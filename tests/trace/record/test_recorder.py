@@ -275,3 +275,57 @@ def test_what_cannot_be_recorded_is_said(tmp_path: Path) -> None:
         Recorder(tmp_path / "other", "pax")
     with pytest.raises(UsageError, match="cannot be written: Is a directory"):
         Recorder(tmp_path, "paxos")
+
+
+def test_a_state_that_waits_for_a_lock_of_its_own_is_no_deadlock(tmp_path: Path) -> None:
+    """One thread sends inside its lock; another asks for the state, which waits for that lock."""
+    mine = threading.Lock()
+    asked, sending = threading.Event(), threading.Event()
+
+    def held() -> dict[str, Any]:
+        asked.set()
+        sending.wait(5)
+        with mine:
+            return {"promised": 7}
+
+    with Recorder(tmp_path / "log", "paxos", THREE, clock=None) as log:
+        node = log.node("a1", state=held)
+
+        def send() -> None:
+            with mine:
+                asked.wait(5)
+                sending.set()
+                node.send("p1", {"type": "promise", "ballot": 7})
+
+        threads = [threading.Thread(target=send, daemon=True)]
+        threads += [threading.Thread(target=node.state, daemon=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)
+    assert [line["event"] for line in lines(tmp_path / "log")[1:]] == ["send", "state"]
+
+
+def test_of_two_states_the_older_is_not_written_last(tmp_path: Path) -> None:
+    """The first thread has seen 1, and is slow; meanwhile the second sees 2 and writes it."""
+    promised = [1]
+    slow, go_on = threading.Event(), threading.Event()
+
+    def held() -> dict[str, Any]:
+        seen = promised[0]
+        if threading.current_thread().name == "slow" and not go_on.is_set():
+            slow.set()
+            go_on.wait(5)
+        return {"promised": seen}
+
+    with Recorder(tmp_path / "log", "paxos", THREE, clock=None) as log:
+        node = log.node("a1", state=held)
+        thread = threading.Thread(target=node.state, name="slow")
+        thread.start()
+        assert slow.wait(5)
+        promised[0] = 2
+        node.state()
+        go_on.set()
+        thread.join(5)
+    assert [line["state"] for line in lines(tmp_path / "log")[1:]] == [{"promised": 2}]
