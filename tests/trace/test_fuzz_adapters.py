@@ -45,7 +45,7 @@ COUNTS = {
     "etcd-wal": (6, 4),
     "ccf": (8, 5),
     "ceph-mon": (9, 3),
-    "pysyncobj": (13, 10),
+    "pysyncobj": (14, 9),
     "paxos-composable": (15, 20),
     "paxos-pypi": (12, 17),
     "multi-paxos-example": (21, 28),

@@ -263,7 +263,7 @@ class Validity(Monitor):
     def end(self) -> Iterable[Breach]:
         if not self.valid:
             return
-        if self.world.declaration.starts_late:
+        if self.world.declaration.starts_late or self.world.lost:
             self.doubt("the log may begin after clients gave values")
             return
         for value, fact in self.decided.items():

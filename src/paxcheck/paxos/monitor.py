@@ -60,6 +60,7 @@ class Observed:
         self.declaration = declaration
         self.nodes: dict[str, NodeView] = {}
         self.config: Config | None = None
+        self.lost = False  # lines of some node are missing
 
     def node(self, name: str) -> NodeView:
         """The view of a node, made when it is first asked for."""
@@ -94,6 +95,7 @@ class Observed:
                 self.config = fact.members
         elif isinstance(fact, LinesLost):
             view.gap, view.whole = fact, False
+            self.lost = True
         return view
 
     def numbered(self, fact: Fact) -> bool:

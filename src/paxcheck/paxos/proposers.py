@@ -225,29 +225,66 @@ class AdoptsHighestVote(_Attempts):
     name = "adopts-highest-vote"
     needs = "the votes that promises report, and the values that are proposed"
 
-    def on_Proposed(self, fact: Proposed) -> Breach | None:
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
+        self.promised: dict[tuple[Slot, Any], dict[str, Promised]] = {}
+        self.open: list[tuple[Breach, Proposed, list[AnswerHeard], Config]] = []
+
+    def on_Promised(self, fact: Promised) -> None:
+        self.promised.setdefault((fact.slot, fact.ballot), {})[fact.node] = fact
+
+    def on_Proposed(self, fact: Proposed) -> None:
         case = self.first_proposal(fact)
         if case is None:
-            return None
+            return
         attempt, members = case
         answers = [f for f in attempt.heard.values() if isinstance(f, AnswerHeard)]
         if fact.value is None or any(f.votes is None for f in answers):
             self.doubt("the values that promises report are not in the log")
-            return None
+            return
         if len(answers) < len(attempt.heard):
             self.doubt("what the proposer knows of its own vote is not in the log")
-            return None
+            return
         self.checks += 1
         ballot = number(fact.ballot)
         promises = [
             PromisedRecord(f.sender, ballot, _report(f.votes or (), fact.slot)) for f in answers
         ]
         broken = properties.safe_value(ballot, fact.value, promises, members.is_quorum)
-        return broken and self.breach(
+        if broken is None:
+            return
+        found = self.breach(
             f"{fact.node}: {broken.reason}{where(fact.slot)}",
             *[f for f in answers if _report(f.votes or (), fact.slot)],
             fact,
         )
+        self.open.append((found, fact, answers, members))
+
+    def end(self) -> Iterable[Breach]:
+        """A promise that was sent, and whose receipt is nowhere in the log, may have arrived."""
+        for found, fact, answers, members in self.open:
+            ballot = number(fact.ballot)
+            told = {f.sender: f.votes or () for f in answers}
+            unknown = False
+            for slot in {fact.slot, None}:
+                for name, promise in self.promised.get((slot, fact.ballot), {}).items():
+                    if name not in told:
+                        unknown = unknown or promise.votes is None
+                        told[name] = promise.votes or ()
+            promises = [
+                PromisedRecord(name, ballot, _report(votes, fact.slot))
+                for name, votes in told.items()
+            ]
+            value = fact.value or ""
+            lost = len(told) > len(answers)
+            if lost and (
+                unknown or properties.safe_value(ballot, value, promises, members.is_quorum) is None
+            ):
+                self.checks -= 1
+                self.doubt("the receipt of a promise is not in the log")
+            else:
+                yield found
+        self.open.clear()
 
 
 def _report(votes: tuple[VoteReported, ...], slot: Slot) -> Any:

@@ -30,6 +30,8 @@ from paxcheck.paxos.monitor import Breach, Monitor, Observed
 from paxcheck.raft import properties
 from paxcheck.raft.properties import Leader, TermVote
 
+Pair: TypeAlias = tuple[str, str]
+
 Votes: TypeAlias = dict[tuple[str, int], tuple[str, Fact]]
 """(server, term) -> the candidate, and the fact that tells."""
 
@@ -278,10 +280,15 @@ class CommitNeedsQuorum(Monitor):
         super().__init__(world)
         self.leads: dict[str, Led] = {}
         self.match: dict[str, dict[str, tuple[int, Fact]]] = {}
-        self.acked: dict[tuple[str, str], int] = {}
+        # (leader, sender) -> index -> how many answers were sent and not (yet) seen to arrive.
+        self.unheard: dict[Pair, dict[int, int]] = {}
         self.committed: dict[str, int] = {}
         self.hears: set[str] = set()
-        self.open: list[tuple[_Open, int, dict[str, tuple[int, Fact]]]] = []
+        # (leader, sender) -> the highest index sent so far; and what reading order shows of them.
+        self.sent: dict[Pair, int] = {}
+        self.in_order: set[Pair] = set()
+        self.out_of_order: set[Pair] = set()
+        self.open: list[tuple[_Open, int, int | None, dict[Pair, set[int]]]] = []
 
     def _stop(self, fact: Fact) -> None:
         self.leads.pop(fact.node, None)
@@ -305,16 +312,50 @@ class CommitNeedsQuorum(Monitor):
         self.match[fact.node] = {}
 
     def on_Acked(self, fact: Acked) -> None:
-        key = (fact.to, fact.node)
-        self.acked[key] = max(self.acked.get(key, 0), fact.index)
+        pair = (fact.to, fact.node)
+        self.sent[pair] = max(self.sent.get(pair, 0), fact.index)
+        self._count(fact.to, fact.node, fact.index, 1)
+
+    def _may_have_come(
+        self,
+        leader: str,
+        sender: str,
+        index: int,
+        last: int | None,
+        answers: dict[int, int],
+        before: dict[Pair, set[int]],
+    ) -> bool:
+        """Whether an answer that was sent may have arrived, with its line lost, before a commit.
+
+        Nobody can have acknowledged by then what the leader's own log (up to `last`) did not have
+        yet. And where this log shows answers before their receipts, as one order of all lines does,
+        only what it shows as sent before the commit (`before`) can have come.
+        """
+        pair = (leader, sender)
+        likely = {i for i, n in answers.items() if n > 0 and index <= i and i <= (last or i)}
+        if pair in self.in_order and pair not in self.out_of_order:
+            likely &= before.get(pair, set())
+        return bool(likely)
+
+    def _count(self, leader: str, sender: str, index: int, by: int) -> None:
+        answers = self.unheard.setdefault((leader, sender), {})
+        answers[index] = answers.get(index, 0) + by
+        if not answers[index]:
+            del answers[index]
 
     def on_AnswerHeard(self, fact: AnswerHeard) -> None:
         if fact.kind != "append":
             return
         if fact.sender != fact.node:
             self.hears.add(fact.node)
+        if not fact.granted or fact.index is None:
+            return
+        pair = (fact.node, fact.sender)
+        come = fact.index > self.sent.get(pair, 0)
+        (self.out_of_order if come else self.in_order).add(pair)
+        self._count(fact.node, fact.sender, fact.index, -1)
         led = self.leads.get(fact.node)
-        if led is None or not fact.granted or fact.index is None:
+        if led is None:
             return
         if fact.ballot is not None and fact.ballot != led.term:
             return
@@ -368,17 +409,19 @@ class CommitNeedsQuorum(Monitor):
                 after=f"commit index {fact.index}",
             )
             case = _Open(found, fact, led.term, frozenset(holders), members)
-            self.open.append((case, fact.index, match))
+            before = {pair: set(answers) for pair, answers in self.unheard.items()}
+            self.open.append((case, fact.index, fact.own_index, before))
 
     def end(self) -> Iterable[Breach]:
         """An acknowledgement that was sent, and never seen to arrive, may have arrived."""
-        for case, index, match in self.open:
+        for case, index, last, before in self.open:
             leader = case.fact.node
-            heard = {name for name, (got, _) in match.items() if got >= index}
-            sent = {n for (to, n), acked in self.acked.items() if to == leader and acked >= index}
-            lost = sent - heard
-            if self.world.numbered(case.fact):
-                lost.clear()
+            lost = {
+                sender
+                for (to, sender), answers in self.unheard.items()
+                if to == leader
+                and self._may_have_come(leader, sender, index, last, answers, before)
+            }
             if lost and case.config.is_quorum(case.seen | lost):
                 self.checks -= 1
                 self.doubt(f"the receipt of an answer of {_names(lost)} is not in the log")

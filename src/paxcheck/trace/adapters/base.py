@@ -57,6 +57,39 @@ class Reader(Protocol):
         ...
 
 
+class Numbers:
+    """The numbers that a source gives its lines: a jump means that lines are lost.
+
+    A number that comes again or too late is told by `end`: what the lines before it and after it
+    show must be judged too.
+    """
+
+    def __init__(self, first: int | None = 0) -> None:
+        self._next = first
+        self.disorder: tuple[str, int] | None = None
+
+    def lost_before(self, at: dict[str, Any], line: Line) -> bool:
+        """Whether lines are missing before this one."""
+        number = line.get("seq")
+        if number is None:
+            return False
+        due, self._next = self._next, int(number) + 1
+        if due is not None and number < due and self.disorder is None:
+            self.disorder = f"event {number} comes after event {due - 1}", at["line"]
+        if due is not None and number < due:
+            self._next = due
+        return due is not None and number > due
+
+    def end(self, file: str) -> None:
+        """Raises TraceError when the lines are not in order."""
+        if self.disorder is not None:
+            raise TraceError(
+                self.disorder[0],
+                where=Where(file, self.disorder[1]),
+                hint="the lines must be in their own order, and each one once",
+            )
+
+
 def json_facts(
     name: str, make: Callable[[], Reader], unique: Container[str] | None = None
 ) -> Facts:
@@ -78,6 +111,8 @@ def json_facts(
                 raise TraceError(
                     f"this is not a line of the format {name}: {what}", where=Where(file, number)
                 ) from None
+        for numbers in getattr(reader, "numbers", ()):
+            numbers.end(file)
 
     return facts
 

@@ -167,7 +167,7 @@ class _Reader:
         self.file = file
         self.nodes: dict[str, _Node] = {}
         self.members = frozenset(header.members)
-        self.table: dict[type[LogEvent], Callable[[Any, dict[str, Any], _Node], Iterator[Fact]]] = {
+        self.table: dict[type[LogEvent], Callable[[Any, dict[str, Any], _Node], Iterable[Fact]]] = {
             log.BootEvent: _boot,
             log.CrashEvent: lambda event, at, node: iter((Crashed(**at),)),
             log.LostEvent: self._lost,
@@ -197,7 +197,8 @@ class _Reader:
             members = config(self.header.members, size=self.header.quorum)
             yield Members(node="", members=members, file=self.file, line=number)
 
-    def read(self, number: int, event: LogEvent) -> Iterator[Fact]:
+    def read(self, number: int, event: LogEvent) -> list[Fact]:
+        found: list[Fact] = []
         name = event.node
         node = self.nodes.get(name)
         if node is None:
@@ -224,9 +225,9 @@ class _Reader:
                         where=Where(self.file, number),
                         hint="the events of one node must be in its own order, and each one once",
                     )
-                yield LinesLost(**at)
+                found.append(LinesLost(**at))
             node.seq = event.seq
-        if isinstance(event, SendEvent | ReceiveEvent):
+        if isinstance(event, (SendEvent, ReceiveEvent)):  # a union would be made anew each time
             field = _NEEDED.get(event.message.type)
             if field is not None and getattr(event.message, field) is None:
                 raise TraceError(
@@ -234,10 +235,11 @@ class _Reader:
                 )
         tell = self.table.get(type(event))
         if tell is not None:
-            yield from tell(event, at, node)
+            found += tell(event, at, node)
         if event.state is not None:
             for state in log.states_of(event):
-                yield from _state(state, at, node)
+                found += _state(state, at, node)
+        return found
 
     # --- events that need the header ---------------------------------------------------------
 
@@ -253,9 +255,10 @@ class _Reader:
         self.members = now.everyone()
         yield Members(members=now, **at)
 
-    def _decide(self, event: log.DecideEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
+    def _decide(self, event: log.DecideEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
         voters = None if event.voters is None else frozenset(event.voters)
-        yield Decided(value=event.value, slot=event.slot, ballot=event.ballot, voters=voters, **at)
+        value, slot, ballot = event.value, event.slot, event.ballot
+        return (Decided(value=value, slot=slot, ballot=ballot, voters=voters, **at),)
 
     def _silent(self, name: str) -> bool:
         """Whether the node may answer itself without a line in the log."""
@@ -276,34 +279,36 @@ class _Reader:
                 kind="accepted", sender=at["node"], ballot=ballot, granted=True, slot=slot, **at
             )
 
-    def _send(self, event: SendEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
+    def _send(self, event: SendEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
+        found: list[Fact] = []
         message, name = event.message, event.node
         first = event.to if isinstance(event.to, str) else next(iter(event.to), "")
         if event.mid is not None:
-            yield Sent(to=first, mid=event.mid, content=_content(message), **at)
+            found.append(Sent(to=first, mid=event.mid, content=_content(message), **at))
         kind, ballot, slot, value = message.type, message.ballot, message.slot, message.value
         if kind == "prepare":
             if node.asked.get(slot, UNSET) != ballot:
                 node.asked[slot] = ballot
                 silent = self._silent(name)
-                yield Campaigned(term=ballot, slot=slot, self_vote=silent, **at)
+                found.append(Campaigned(term=ballot, slot=slot, self_vote=silent, **at))
                 if silent and self.header.self_messages is False:
-                    yield Promised(ballot=ballot, slot=slot, to=name, **at)
+                    found.append(Promised(ballot=ballot, slot=slot, to=name, **at))
         elif kind == "promise" and message.granted:
             votes = _votes(message.votes, slot)
-            yield Promised(ballot=ballot, slot=slot, to=first, votes=votes, **at)
+            found.append(Promised(ballot=ballot, slot=slot, to=first, votes=votes, **at))
         elif kind == "accept":
-            yield from self._proposed(ballot, slot, value, at)
+            found += self._proposed(ballot, slot, value, at)
         elif kind == "accepted" and message.granted:
-            yield VoteCast(ballot=ballot, slot=slot, value=value, source="message", **at)
+            found.append(VoteCast(ballot=ballot, slot=slot, value=value, source="message", **at))
         elif kind == "request_vote" and message.term is not None:
             if node.asked.get("term") != message.term:
                 node.asked["term"] = message.term
-                yield Campaigned(term=message.term, **at)
+                found.append(Campaigned(term=message.term, **at))
         elif kind == "vote" and message.granted and message.term is not None:
-            yield VoteGranted(term=message.term, candidate=first, **at)
+            found.append(VoteGranted(term=message.term, candidate=first, **at))
         elif kind == "appended" and message.granted and message.index is not None:
-            yield Acked(to=first, index=message.index, term=message.term, **at)
+            found.append(Acked(to=first, index=message.index, term=message.term, **at))
+        return found
 
 
 _NEEDED = {
@@ -328,17 +333,18 @@ def _boot(event: log.BootEvent, at: dict[str, Any], node: _Node) -> Iterator[Fac
     yield Booted(first=event.first, **at)
 
 
-def _receive(event: log.ReceiveEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
+def _receive(event: log.ReceiveEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
+    found: list[Fact] = []
     message = event.message
     led = node.led
     if message.term is not None and isinstance(led, int) and message.term > led:
         node.outdated = True
     if event.mid is not None:
-        yield Received(sender=event.sender, mid=event.mid, content=_content(message), **at)
+        found.append(Received(sender=event.sender, mid=event.mid, content=_content(message), **at))
     kind = _ANSWERS.get(message.type)
     if kind is not None:
         raft = kind in ("vote", "append")
-        yield AnswerHeard(
+        answer = AnswerHeard(
             kind=kind,
             sender=event.sender,
             ballot=message.term if raft else message.ballot,
@@ -348,6 +354,8 @@ def _receive(event: log.ReceiveEvent, at: dict[str, Any], node: _Node) -> Iterat
             votes=_votes(message.votes, message.slot) if kind == "promise" else None,
             **at,
         )
+        found.append(answer)
+    return found
 
 
 def _promise(event: log.PromiseEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
@@ -391,9 +399,11 @@ def _follow(event: log.FollowEvent, at: dict[str, Any], node: _Node) -> Iterator
     yield Followed(**at)
 
 
-def _write(event: log.WriteEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
-    yield EntryWritten(
-        index=event.index, term=event.term, digest=event.digest, loaded=event.loaded, **at
+def _write(event: log.WriteEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
+    return (
+        EntryWritten(
+            index=event.index, term=event.term, digest=event.digest, loaded=event.loaded, **at
+        ),
     )
 
 
@@ -409,13 +419,13 @@ def _snapshot(event: log.SnapshotEvent, at: dict[str, Any], node: _Node) -> Iter
     yield SnapshotInstalled(index=event.index, term=event.term, **at)
 
 
-def _commit(event: log.CommitEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
+def _commit(event: log.CommitEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
     node.commit = event.index
-    yield CommitAdvanced(index=event.index, leader=event.leader, **at)
+    return (CommitAdvanced(index=event.index, leader=event.leader, **at),)
 
 
-def _apply(event: log.ApplyEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:
-    yield Applied(index=event.index, digest=event.digest, term=event.term, **at)
+def _apply(event: log.ApplyEvent, at: dict[str, Any], node: _Node) -> Iterable[Fact]:
+    return (Applied(index=event.index, digest=event.digest, term=event.term, **at),)
 
 
 def _lease(event: log.LeaseEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:

@@ -15,6 +15,7 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
+    LinesLost,
     Members,
     Promised,
     Proposed,
@@ -22,7 +23,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "paxi"
 DECLARATION = Declaration(
@@ -56,9 +57,15 @@ class _Reader:
     def __init__(self) -> None:
         self._asked: dict[str, Ballot] = {}
         self._proposed: dict[tuple[str, int], Ballot] = {}
+        self.numbers = [Numbers()]
+        self._nodes: list[str] = []
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        if self.numbers[0].lost_before(at, line):
+            for node in self._nodes:
+                yield LinesLost(node=node, **at)
         if "meta" in line:
+            self._nodes = list(line["meta"]["nodes"])
             yield Members(node="", members=config(line["meta"]["nodes"]), **at)
             return
         if "node" not in line:

@@ -13,6 +13,7 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
+    LinesLost,
     Members,
     Promised,
     PromiseHeld,
@@ -22,7 +23,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "paxos-composable"
 DECLARATION = Declaration(
@@ -55,9 +56,15 @@ class _Reader:
     def __init__(self) -> None:
         self._state: dict[Any, Any] = {}
         self._asked: dict[Any, Any] = {}
+        self.numbers = [Numbers()]
+        self._nodes: list[str] = []
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        if self.numbers[0].lost_before(at, line):
+            for node in self._nodes:
+                yield LinesLost(node=node, **at)
         if "meta" in line:
+            self._nodes = list(line["nodes"])
             yield Members(node="", members=config(line["nodes"]), **at)
             for node in line["nodes"]:
                 yield Booted(node=node, inc=1, first=True, **at)

@@ -13,6 +13,7 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
+    LinesLost,
     Members,
     Promised,
     PromiseHeld,
@@ -21,7 +22,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "paxos-pypi"
 DECLARATION = Declaration(
@@ -44,9 +45,15 @@ class _Reader:
     def __init__(self) -> None:
         self._state: dict[Any, Any] = {}
         self._asked: dict[Any, Any] = {}
+        self.numbers = [Numbers()]
+        self._nodes: list[str] = []
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        if self.numbers[0].lost_before(at, line):
+            for node in self._nodes:
+                yield LinesLost(node=node, **at)
         if "meta" in line:
+            self._nodes = [*line["proposers"], *line["acceptors"], *line["learners"]]
             yield Members(node="", members=config(line["acceptors"]), **at)
             for node in line["acceptors"]:
                 yield Booted(node=node, first=True, **at)

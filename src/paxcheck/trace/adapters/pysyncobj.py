@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from paxcheck.paxos.facts import (
+    Acked,
     AnswerHeard,
     Applied,
     Booted,
@@ -20,6 +21,7 @@ from paxcheck.paxos.facts import (
     Fact,
     Followed,
     Led,
+    LinesLost,
     LogTruncated,
     Members,
     TermHeld,
@@ -27,10 +29,19 @@ from paxcheck.paxos.facts import (
     VoteHeld,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "pysyncobj"
-DECLARATION = Declaration(name=NAME, family=frozenset(["raft"]), state_taken="during", order="node")
+DECLARATION = Declaration(
+    name=NAME,
+    family=frozenset(["raft"]),
+    state_taken="during",
+    order="node",
+    dense_seq=True,
+    cannot={
+        "commit-never-goes-back": "the library lowers its commit index when it truncates its log",
+    },
+)
 _ROLES = {0: "follower", 1: "candidate", 2: "leader"}
 
 
@@ -47,15 +58,22 @@ def recognises(first: list[bytes]) -> bool:
 class _Reader:
     def __init__(self) -> None:
         self._seen: dict[str, Line] = {}
+        self.numbers: list[Numbers] = []
         self._peers: dict[str, set[str]] = {}
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         node, what, state = line["node"], line["ev"], line.get("state")
         seen = self._seen.setdefault(node, {})
         at = {"node": node, "inc": line["inc"], **at}
+        if seen.get("inc") != line["inc"]:
+            seen.clear()  # its boot is what it should begin with
+            seen["inc"] = line["inc"]
+            seen["numbers"] = Numbers(None)
+            self.numbers.append(seen["numbers"])
         if what == "boot":
             yield Booted(**at)
-            seen.clear()
+        if seen["numbers"].lost_before(at, line):
+            yield LinesLost(**at)
         if state and state["term"] != seen.get("term"):
             seen["term"] = state["term"]
             yield TermHeld(term=state["term"], **at)
@@ -92,7 +110,8 @@ class _Reader:
             yield LogTruncated(index=line.get("from", line.get("index", 0)), **at)
         elif what == "commit" and state:
             seen["commit"] = line["index"]
-            yield CommitAdvanced(index=line["index"], leader=state["role"] == "leader", **at)
+            leads, last = state["role"] == "leader", state.get("last_index")
+            yield CommitAdvanced(index=line["index"], leader=leads, own_index=last, **at)
         elif what == "apply":
             entry = line["entry"]
             digest = str(entry.get("sha")) if isinstance(entry, dict) else str(entry)  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
@@ -106,6 +125,8 @@ class _Reader:
         elif what == "send" and kind == "request_vote" and seen.get("asked") != msg["term"]:
             seen["asked"] = msg["term"]
             yield Campaigned(term=msg["term"], **at)
+        elif what == "send" and kind == "next_node_idx" and msg["success"]:
+            yield Acked(to=line["peer"], index=msg["next_node_idx"] - 1, **at)
         elif what == "recv" and kind == "response_vote":
             peer, term = line["peer"], msg["term"]
             yield AnswerHeard(kind="vote", sender=peer, ballot=term, granted=True, **at)
