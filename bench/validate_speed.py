@@ -1,119 +1,88 @@
-"""How long `paxcheck validate` takes for native logs of 5 nodes: is it linear, and how much memory?
+"""`paxcheck validate` on native logs of 10^4, 10^5 and 10^6 events of five nodes.
 
-    python bench/validate_speed.py              # 10^4, 10^5 and 10^6 events
-    python bench/validate_speed.py 10000000     # as many as you say
+    .venv/bin/python bench/validate_speed.py
+    .venv/bin/python bench/validate_speed.py --events 10000000 --family paxos
 
-The log is that of a Multi-Paxos cluster without faults: one ballot, then slot after slot. A leader
-proposes, all vote and all decide; every message is logged where it is sent and received.
+The logs come from `logs.py` (a seed gives the same bytes). Whole processes; all properties of the
+family are judged. `linear`: time for each event, less the start-up, against that of 10^5 events:
+1.00 is linear.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-NODES = ["n1", "n2", "n3", "n4", "n5"]
-HEADER = {
-    "paxcheck": 1,
-    "kind": "log",
-    "family": ["paxos"],
-    "members": NODES,
-    "promise": "all",
-    "self_messages": True,
-    "complete": True,
-}
+import logs
+from measure import best, machine, run, versions
+
+FAMILIES = {"paxos": logs.paxos, "raft": logs.raft}
 
 
-def events() -> Iterator[dict[str, object]]:
-    """The events of the cluster, without an end."""
-    seq = dict.fromkeys(NODES, 0)
-    mids = 0
-
-    def event(name: str, node: str, **fields: object) -> dict[str, object]:
-        seq[node] += 1
-        return {"event": name, "node": node, "inc": 1, "seq": seq[node], **fields}
-
-    def exchange(kind: str, answer: str, **fields: object) -> Iterator[dict[str, object]]:
-        nonlocal mids
-        mids += 1
-        message = {"type": kind, "ballot": [1, "n1"], **fields}
-        yield event("send", "n1", to=NODES, message=message, mid=mids)
-        asked = mids
-        for node in NODES:
-            mids += 1
-            told = {**message, "type": answer}
-            if answer == "promise":
-                told["votes"] = []
-            yield event("receive", node, sender="n1", message=message, mid=asked)
-            yield event("send", node, to=["n1"], message=told, mid=mids)
-            yield event("receive", "n1", sender=node, message=told, mid=mids)
-
-    for node in NODES:
-        yield event("boot", node, first=True)
-    yield from exchange("prepare", "promise")
-    slot = 0
-    while True:
-        slot += 1
-        value = f"v{slot}"
-        yield event("request", "n1", value=value)
-        yield from exchange("accept", "accepted", slot=slot, value=value)
-        for node in NODES:
-            yield event("decide", node, slot=slot, value=value)
-
-
-def write(path: Path, count: int) -> None:
-    """A log of so many events."""
-    stream = events()
+def measured(family: str, events: int, times: int, folder: Path) -> dict[str, Any]:
+    """Write a log, validate it `times` times. Exits when a verdict is not what it must be."""
+    path = folder / f"{family}.{events}.jsonl"
     with path.open("w") as out:
-        out.write(json.dumps(HEADER) + "\n")
-        for _ in range(count):
-            out.write(json.dumps(next(stream), separators=(",", ":")) + "\n")
-
-
-def measure(count: int, folder: Path) -> tuple[float, float, float, str]:
-    """Elapsed seconds, seconds of user CPU, megabytes, and the verdict."""
-    path = folder / f"{count}.jsonl"
-    write(path, count)
+        for line in FAMILIES[family](events):
+            out.write(line + "\n")
     command = [sys.executable, "-m", "paxcheck", "validate", str(path), "--format", "json"]
-    watch = (
-        "import resource, subprocess, sys; p = subprocess.run(sys.argv[1:], capture_output=True);"
-        "r = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(r.ru_utime, r.ru_maxrss); sys.stdout.flush(); sys.stdout.buffer.write(p.stdout);"
-        "sys.stdout.buffer.write(p.stderr)"
-    )
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", watch, *command], capture_output=True, text=True, check=True
-    )
-    elapsed = time.perf_counter() - start
-    first, rest = done.stdout.split("\n", 1)
-    user, peak = first.split()
-    verdict = json.loads(rest)
+    uses = [run(command, folder) for _ in range(times)]
+    verdict = json.loads(uses[-1].output)
+    # One more than the events: the header's line says who the members are.
+    if (verdict["verdict"], verdict["events"]) != ("ok", events + 1):
+        sys.exit(f"{path.name}: {verdict['verdict']}, {verdict['events']} events read")
+    size = path.stat().st_size
     path.unlink()
-    told = f"{verdict['verdict']}, {verdict['events']:,} events, {verdict['checks']:,} checks"
-    return elapsed, float(user), float(peak) / 1024, told
+    user = best(uses)
+    return {
+        "family": family,
+        "events": events,
+        "megabytes": size / 1e6,
+        "checks": verdict["checks"],
+        "user": user,
+        "wall": min(use.wall for use in uses),
+        "events_per_second": events / user,
+        "peak_mb": max(use.peak_mb for use in uses),
+    }
 
 
 def main() -> None:
-    counts = [int(text) for text in sys.argv[1:]] or [10**4, 10**5, 10**6]
-    print(f"Python {platform.python_version()}, {platform.machine()}")
-    print(f"{'events':>11} {'elapsed s':>10} {'user s':>8} {'events/s':>10} {'MB':>6}  verdict")
-    with tempfile.TemporaryDirectory() as folder:
-        for count in counts:
-            elapsed, user, peak, told = measure(count, Path(folder))
-            print(
-                f"{count:>11,} {elapsed:>10.2f} {user:>8.2f} {count / elapsed:>10,.0f} {peak:>6.0f}"
-                f"  {told}"
-            )
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"(this script itself: {own:.0f} MB)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, action="append", help="repeatable")
+    parser.add_argument("--family", choices=FAMILIES, action="append", help="repeatable")
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    print(machine(), f"Python {versions()['Python']}", sep=", ")
+    print(
+        f"\n{'log':<6} {'events':>10} {'file MB':>8} {'checks':>10} {'user s':>7} {'wall s':>7}"
+        f" {'events/s':>9} {'peak MB':>8} linear"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for family in args.family or list(FAMILIES):
+            start = measured(family, 10, args.times, folder)["user"]
+            middle = measured(family, 100_000, args.times, folder)
+            each = (middle["user"] - start) / 100_000
+            for events in args.events or [10_000, 100_000, 1_000_000]:
+                row = middle if events == 100_000 else measured(family, events, args.times, folder)
+                row["linear"] = (row["user"] - start) / events / each
+                rows.append(row)
+                print(
+                    f"{family:<6} {events:>10,} {row['megabytes']:>8.1f} {row['checks']:>10,}"
+                    f" {row['user']:>7.2f} {row['wall']:>7.2f} {row['events_per_second']:>9,.0f}"
+                    f" {row['peak_mb']:>8,.0f} {row['linear']:>6.2f}",
+                    flush=True,
+                )
+    if args.json:
+        args.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

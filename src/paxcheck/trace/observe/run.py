@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 import tempfile
@@ -126,7 +127,8 @@ def validate_files(
         observer = Observer(log.declaration, only)
         stopped: TraceError | None = None
         try:
-            observer.take(log.facts(), progress)
+            with _rare_collections():
+                observer.take(log.facts(), progress)
         except TraceError as problem:
             stopped = problem
         observer.finish()
@@ -189,6 +191,17 @@ def check_names(names: Sequence[str]) -> None:
             raise UsageError(
                 f"no property of logs is called {name!r}", hint=f"properties: {', '.join(RULES)}"
             )
+
+
+@contextmanager
+def _rare_collections() -> Generator[None]:
+    """Facts and what monitors keep of them form no cycles: looking for some often costs time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _format(name: str, path: str, source: str) -> Adapter | None:
