@@ -37,6 +37,7 @@ def read_trace(path: Path) -> Trace:
     """
     lines = _lines(path)
     number, text = next(lines, (1, b""))
+    _refuse_other_kinds(path, number, text)
     header = _decode(path, number, text, Header, "the header")
     if header.paxcheck != VERSION:
         raise TraceError(
@@ -58,6 +59,25 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, text
     except (OSError, EOFError) as problem:
         raise TraceError(f"{path} cannot be read: {problem}") from None
+
+
+class _Kind(msgspec.Struct):
+    paxcheck: int
+    kind: str
+
+
+def _refuse_other_kinds(path: Path, number: int, line: bytes) -> None:
+    """A file of ours that holds no steps of a model: say what it is."""
+    try:
+        kind = msgspec.json.decode(line, type=_Kind).kind
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if kind in ("log", "facts"):
+        raise TraceError(
+            f"this is a file of kind {kind}: it tells of an implementation, not of steps of a model",
+            where=Where(str(path), number),
+            hint=f"judge it with: paxcheck validate {path}",
+        )
 
 
 def _decode(path: Path, number: int, line: bytes, kind: type[T], what: str) -> T:

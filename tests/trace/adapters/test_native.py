@@ -16,7 +16,7 @@ from paxcheck.trace.adapters import detect
 from paxcheck.trace.adapters.native import declare, facts
 from paxcheck.trace.log import LogEvent
 from paxcheck.trace.observe.run import validate_files
-from paxcheck.trace.read import TraceError
+from paxcheck.trace.read import TraceError, read_trace
 from paxcheck.trace.schema import trace_schema
 
 PAXOS = '{"paxcheck":1,"kind":"log","family":["paxos"],"members":["a","b","c"]}'
@@ -404,3 +404,9 @@ def test_a_value_that_is_not_recorded_is_said_so(tmp_path: Path) -> None:
     assert [mention.says for mention in first.evidence] == [
         f"a votes for a value that is not recorded in ballot {n}" for n in (2, 1)
     ]
+
+
+def test_a_log_is_no_run_of_a_model() -> None:
+    path = Path(__file__).parents[3] / "traces" / "pypi-paxos" / "seed2.jsonl"
+    with pytest.raises(TraceError, match="seed2.jsonl:1: this is a file of kind log: it tells of"):
+        read_trace(path)
