@@ -74,7 +74,7 @@ def _refuse_other_kinds(path: Path, number: int, line: bytes) -> None:
         return
     if kind in ("log", "facts"):
         raise TraceError(
-            f"this is a file of kind {kind}: it tells of an implementation, not of steps of a model",
+            f"this is a file of kind {kind}: it tells of an implementation, not of a model",
             where=Where(str(path), number),
             hint=f"judge it with: paxcheck validate {path}",
         )
