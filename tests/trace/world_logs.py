@@ -339,6 +339,7 @@ def pysyncobj(rows: list[Row], names: list[str]) -> tuple[None, Items]:
         vote = {"type": "response_vote", "term": term}
         if kind == "boot":
             yield line(row, "boot", journal=True)
+            yield line(row, "ready")
         elif kind == "campaign":
             yield line(row, "set_term_vote", term=term, vote=row["vote"])
             yield line(row, "set_state", old=0, new=1)

@@ -144,7 +144,10 @@ class OnePromisePerBallot(_Reports):
         if old is None or old.ballot != fact.ballot:
             return None
         for slot in self.slots(fact, [v.slot for v in old.votes or ()]):
-            # A repeated answer may report a vote in this very ballot: it came after the promise.
+            # A repeated answer may report a vote in this very ballot: it came after the promise,
+            # and what it replaced is no longer known.
+            if any(_since(promise, slot) for promise in (old, fact)):
+                continue
             before, after = _latest(old, slot, below=True), _latest(fact, slot, below=True)
             broken = properties.one_promise_per_ballot(
                 [
@@ -189,6 +192,8 @@ class HonestPromise(_Reports):
         told = _latest(fact, slot)
         if told is not None and told[1] is None:
             return None
+        if cast.ballot >= fact.ballot and not _since(fact, slot):
+            return None  # an answer from before that vote, sent once more
         broken = properties.honest_promise(
             fact.node, vote(cast.ballot, cast.value), told and vote(*told)
         )
@@ -262,6 +267,12 @@ def _latest(fact: Promised, slot: Slot, below: bool = False) -> tuple[Any, str |
     ]
     best = max(votes, key=lambda v: v.ballot, default=None)
     return best and (best.ballot, best.value)
+
+
+def _since(fact: Promised, slot: Slot) -> bool:
+    """Whether a promise reports a vote in its own ballot: then it is a repeated answer."""
+    told = _latest(fact, slot)
+    return told is not None and told[0] >= fact.ballot
 
 
 ACCEPTORS: tuple[type[Monitor], ...] = (

@@ -94,7 +94,10 @@ class _Reader:
     def _event(
         self, at: dict[str, Any], what: str, line: Line, state: Line | None, seen: Line
     ) -> Iterator[Fact]:
-        if what == "set_term_vote" and line["vote"]:
+        if what == "ready" and state:
+            # What it loaded. Later states show the vote in the middle of a change, this one not.
+            yield VoteHeld(term=state["term"], candidate=state["voted_for"], **at)
+        elif what == "set_term_vote" and line["vote"]:
             yield VoteHeld(term=line["term"], candidate=line["vote"], **at)
         elif what == "set_state":
             role = _ROLES.get(line["new"], line["new"])
