@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from paxcheck import __version__
-from paxcheck.cli.conformance import replayed
 from paxcheck.cli.logs import clock_option, form_option, map_option
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.lines import STDIN
@@ -74,6 +73,9 @@ def command(
     was checked and all of it is ok, 1 violated, 2 bad usage or input, 3 nothing could be checked.
     """
     if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
+        # It needs networkx, which takes longer to load than most logs take to read.
+        from paxcheck.cli.conformance import replayed
+
         return replayed(files, model, output)
     if follow:
         return _followed(files, form, map_file, only, clock_error, output)
