@@ -229,14 +229,15 @@ def raft(events: int, seed: int = 1) -> Iterator[str]:
             fits = index == 1 or (len(log) >= index - 1 and log[index - 2][0] == before)
             if fits and (len(log) < index or log[index - 1][0] != of):
                 write(node, index, of, message["value"])
-            answer = {"type": "appended", "term": term, "granted": fits}
+            answer = {"type": "appended", "term": term}
             if fits:
                 network.send(node, [sender], answer | {"index": index})
                 advance(node, min(committed, index), False)
             else:
-                network.send(node, [sender], answer | {"index": min(index - 1, len(log))})
+                last = min(index - 1, len(log))
+                network.send(node, [sender], answer | {"granted": False, "index": last})
         elif kind == "appended" and state["leads"]:
-            if not message["granted"]:
+            if not message.get("granted", True):
                 append([sender], max(message["index"], 1))
                 return
             match[sender] = max(match.get(sender, 0), message["index"])
