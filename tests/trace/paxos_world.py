@@ -60,11 +60,18 @@ class PaxosWorld:
     """Runs at once; `rows` is what happened, in the true order."""
 
     def __init__(
-        self, seed: int, nodes: int = 3, slots: int = 3, steps: int = 160, bug: str = ""
+        self,
+        seed: int,
+        nodes: int = 3,
+        slots: int = 3,
+        steps: int = 160,
+        bug: str = "",
+        crashes: float = 0.03,
     ) -> None:
         self.chance = random.Random(seed)
         self.bug = bug
         self.slots = slots
+        self.crashes = crashes
         self.names = [f"A{n}" for n in range(1, nodes + 1)]
         self.nodes = {name: Node(name) for name in self.names}
         self.quorum = nodes // 2 + 1
@@ -82,7 +89,7 @@ class PaxosWorld:
             node = self.nodes[self.chance.choice(self.names)]
             if node.up:
                 self.prepare(node, self.chance.randrange(self.slots))
-        elif dice < 0.11:
+        elif dice < 0.08 + self.crashes:
             self.crash_or_restart(self.nodes[self.chance.choice(self.names)])
         else:
             at = self.chance.randrange(len(self.network))
@@ -135,13 +142,15 @@ class PaxosWorld:
                 acceptor.promised = None
             if self.bug == "forgets_vote":
                 acceptor.vote = None
-        if self.bug == "reuses_ballot":
-            node.round = 0
         self.log(node, "boot", first=None)
 
     def prepare(self, node: Node, slot: int) -> None:
-        node.round += 1
-        own = f"{node.name}-{node.inc}-{node.round}-{slot}"
+        before = node.proposers.get(slot)
+        if self.bug == "reuses_ballot" and before and before.ballot:
+            node.round = before.ballot[0]
+        else:
+            node.round += 1
+        own = f"{node.name}-{node.inc}-{len(self.rows)}-{slot}"
         proposer = node.proposers[slot] = Proposer((node.round, node.name), own)
         proposer.late = self.chance.choice((0, 0, 1))
         self.log(node, "request", slot, value=own)
@@ -151,7 +160,7 @@ class PaxosWorld:
     def receive(self, node: Node, message: Row) -> None:
         slot, ballot = message["slot"], message["ballot"]
         self.log(node, "recv", slot, message=message)
-        node.round = max(node.round, ballot[0]) if self.bug != "reuses_ballot" else node.round
+        node.round = max(node.round, ballot[0])
         getattr(self, "on_" + message["what"])(node, slot, ballot, message)
 
     def on_prepare(self, node: Node, slot: int, ballot: Ballot, message: Row) -> None:

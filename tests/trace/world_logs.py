@@ -228,6 +228,8 @@ def native_raft(rows: list[Row], names: list[str]) -> tuple[Row, Items]:
             line["first"] = row["first"]
         elif kind in ("campaign", "lead"):
             line["term"] = row["term"]
+            if kind == "lead":
+                line["last_index"] = row["last"]
         elif kind == "grant":
             line |= {"event": "send", "to": row["to"]}
             line["message"] = {"type": "vote", "term": row["term"], "granted": True}

@@ -27,7 +27,9 @@ def lease_exclusion(claims: Iterable[Claim], clock_error: float) -> Broken | Non
     """
     latest: Claim | None = None
     for claim in sorted(claims, key=lambda c: c.start):
-        if latest and latest.holder != claim.holder and latest.end - claim.start > clock_error:
+        # One of them may have come first, by clocks that differ: each way must be ruled out.
+        overlap = latest and min(latest.end - claim.start, claim.end - latest.start)
+        if latest and overlap and latest.holder != claim.holder and overlap > clock_error:
             return Broken(
                 f"{latest.holder} holds the lease until {latest.end:.3f} s, "
                 f"and {claim.holder} holds it from {claim.start:.3f} s",

@@ -141,8 +141,10 @@ class _Attempts(Monitor):
             attempt.heard[fact.sender] = fact
 
     def on_Decided(self, fact: Decided) -> None:
-        if fact.slot is not None:
-            self.attempts.pop((fact.node, fact.slot), None)
+        # One that has not proposed yet may still do so, and wrongly.
+        attempt = self.attempts.get((fact.node, fact.slot))
+        if fact.slot is not None and attempt is not None and attempt.judged:
+            del self.attempts[fact.node, fact.slot]
 
     def first_proposal(self, fact: Proposed) -> tuple[_Phase1, Config] | None:
         """The attempt that a proposal ends, when it can be judged and was not yet."""
