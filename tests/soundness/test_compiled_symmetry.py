@@ -7,6 +7,7 @@ import pytest
 
 from paxcheck.engine import reference
 from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.layout import Arrays
 from paxcheck.engine.compiled.native import NativeTier
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
@@ -152,3 +153,28 @@ class FairStep(Doors):
 
 def test_steps_are_judged_with_symmetry() -> None:
     same(FairStep())
+
+
+@pytest.mark.parametrize("scope", [(3, 2, 1), (5, 2, 1), (3, 3, 1)])
+def test_the_layout_of_states_does_not_choose_among_images(
+    monkeypatch: pytest.MonkeyPatch, scope: tuple[int, int, int]
+) -> None:
+    """Fields grow step by step, and then a state has two words instead of one."""
+    calls = 0
+
+    def widths(self: Arrays) -> list[int]:
+        nonlocal calls
+        calls += 1
+        tight = [len(rows).bit_length() for rows in self.tables.rows]
+        return tight if calls < 4 else [max(b, 14) for b in tight]
+
+    monkeypatch.setattr(Arrays, "_widths", widths)
+    a, p, r = scope
+    tier, _ = search(CountingScope(acceptors=a, proposers=p, rounds=r))
+    orbits, full, steps = {
+        (3, 2, 1): (609, 2_905, 8_338),
+        (5, 2, 1): (8_492, 525_185, 2_346_690),
+        (3, 3, 1): (28_498, 159_725, 544_479),
+    }[scope]
+    assert (tier.distinct, tier.full, tier.generated) == (orbits, full, steps)
+    assert (calls, tier.arrays.width) == (4, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -74,9 +75,7 @@ def command(
     """
     if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
         # It needs networkx, which takes longer to load than most logs take to read.
-        from paxcheck.cli.conformance import replayed
-
-        return replayed(files, model, output)
+        return import_module("paxcheck.cli.conformance").replayed(files, model, output)
     if follow:
         return _followed(files, form, map_file, only, clock_error, output)
     terminal = sys.stderr.isatty()

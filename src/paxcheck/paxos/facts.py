@@ -362,16 +362,16 @@ class Received(Fact, frozen=True, kw_only=True, gc=False):
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     """What a log format can show, said by its adapter and printed with every verdict.
 
-    `name`: of the adapter; `family`: which properties apply. `state_taken`: when a line's state
-    is read, against the handler. `promise`: what one promise covers; `reports_all`: where it covers
+    `name`: of the adapter; `family`: which properties apply. `state_taken`: when a line's state is
+    read, against the handler. `promise`: what one promise covers; `reports_all`: where it covers
     all slots, it also reports the latest vote of every slot with a vote. `durable`: whether
     promises, votes and terms must survive a restart. `self_messages`: whether a node's messages to
-    itself are in the log. `duplicates`: whether one message may be received twice. `membership`: whether
-    it may change. `starts_late`: whether the log may begin after the nodes did. `order`: which
-    order may be trusted: each node's own, that of the file (the true global one), or the time
-    stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or its writes to
-    disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one; the adapter says
-    LinesLost where they jump.
+    itself are in the log. `duplicates`: whether one message may be received twice. `membership`:
+    whether it may change. `starts_late`: whether the log may begin after the nodes did. `order`:
+    which order may be trusted: each node's own, that of the file (the true global one), or the
+    time stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or its writes
+    to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one; the adapter
+    says LinesLost where they jump.
     `clock_error`: how far two clocks may differ, in seconds, for leases; None: no trust at all.
     `unit`: what `line` counts. `cannot`: property name -> why this source cannot decide it.
     """

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from paxcheck.protocol.execute import Act, Outcome
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.system import NetworkFault, System
-from paxcheck.protocol.values import Value, show
+from paxcheck.protocol.values import show
+from paxcheck.trace.describe import changed_fields, describe
 from paxcheck.trace.replay import Behavior, Frame
 
 _FAULTS = {
@@ -42,12 +43,6 @@ def as_text(lines: Sequence[Line]) -> str:
         text.append(f"{line.number:>4}. {line.headline}")
         text.extend(f"        {detail}" for detail in line.details)
     return "\n".join(text)
-
-
-def describe(message: Message) -> str:
-    """A message with the names of its fields: `Promise(ballot 1.p1, vote nothing)`."""
-    fields = [f"{name} {show(getattr(message, name))}" for name in message._fields]  # pyright: ignore[reportPrivateUsage]
-    return f"{type(message).__name__}({', '.join(fields)})"
 
 
 def _line(system: System, number: int, frame: Frame) -> Line:
@@ -95,15 +90,6 @@ def _details(system: System, frame: Frame, node: str, outcome: Outcome) -> list[
         if call.switched_off and not call.allowed
     )
     return details
-
-
-def changed_fields(
-    system: System, i: int, before: tuple[Value, ...], after: tuple[Value, ...]
-) -> list[tuple[str, Value, Value]]:
-    """The fields of node `i` that differ, without ghosts: (name, before, after)."""
-    shape = system.shapes[i]
-    rows = zip(shape.names, shape.kinds, before, after, strict=False)
-    return [(name, a, b) for name, kind, a, b in rows if a != b and kind != "ghost"]
 
 
 def _network_headline(fault: NetworkFault) -> str:

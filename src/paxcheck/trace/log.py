@@ -29,14 +29,14 @@ KIND = "log"
 class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The first line of a log of an implementation.
 
-    `paxcheck`: the version of the format. `family`: which protocols it speaks. `members`: the nodes
-    that count for quorums; `quorum`: how many of them, where it is not a majority. `promise`: one
-    promise for each slot, or one for all; `reports_all`: such a promise reports the latest vote of
-    every slot in which the acceptor voted. `durable`: whether promises, votes and terms must survive
-    a restart. `self_messages`: whether a node's messages to itself are in the log (true), happen
-    without a line (false), or nobody said. `complete`: the log begins with the first start of every
-    member, and has every value that a client gave. `clock_error`: how far the clocks of `time` may
-    differ, in seconds. `cannot`: property -> why this log cannot decide it.
+    `paxcheck`: the version of the format. `family`: which protocols it speaks. `members`: the
+    nodes that count for quorums; `quorum`: how many of them, where it is not a majority.
+    `promise`: one promise for each slot, or one for all; `reports_all`: such a promise reports the
+    latest vote of every slot in which the acceptor voted. `durable`: whether promises, votes and
+    terms must survive a restart. `self_messages`: whether a node's messages to itself are in the
+    log (true), happen without a line (false), or nobody said. `complete`: the log begins with the
+    first start of every member, and has every value that a client gave. `clock_error`: how far the
+    clocks of `time` may differ, in seconds. `cannot`: property -> why this log cannot decide it.
     """
 
     paxcheck: int

@@ -75,7 +75,8 @@ class Work(NamedTuple):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _hash(words, at, width, bits):
+def _top(words, at, width):
+    """The upper 32 bits of a state's hash."""
     x = get(words, at)
     for w in range(1, width):
         x = (x ^ (x >> np.uint64(32))) * K1 + get(words, at + w)
@@ -83,7 +84,13 @@ def _hash(words, at, width, bits):
     x *= K1
     x ^= x >> np.uint64(29)
     x *= K2
-    return np.int64(x >> np.uint64(64 - bits))
+    return np.int64(x >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _hash(words, at, width, bits):
+    """The slot in a table of 2^bits slots (at most 2^32) where a state belongs."""
+    return _top(words, at, width) >> np.int64(32 - bits)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -102,6 +109,21 @@ def insert_all(widths, log, first, last, table, bits):
             slot = (slot + 1) & mask
         for w in range(width):
             table[slot * width + w] = log[at * width + w]
+
+
+@njit(cache=True, nogil=True)
+def index_all(widths, log, first, last, index, bits):
+    """The same for an index: a slot has 1 + the place of a state in the log, and above that as many
+    bits of its hash as there is room for."""
+    width = len(widths)
+    mask = (np.int64(1) << bits) - 1
+    tags = (np.int64(1) << (32 - bits)) - 1
+    for at in range(first, last):
+        top = _top(log, at * width, width)
+        slot = top >> (32 - bits)
+        while index[slot] != np.uint32(0):
+            slot = (slot + 1) & mask
+        index[slot] = np.uint32((top & tags) << bits | (at + 1))
 
 
 @njit(cache=True, nogil=True)
@@ -220,7 +242,9 @@ def canonical(widths, lay, sym, words, at, nodes, fields, cand, ids, best, trial
         if k == 0:
             order = -1
         else:
-            for v in range(width):
+            # From the last word down, which is from the last field down: in every layout the same
+            # image is the smallest, so the states that are in the log stay those of their orbits.
+            for v in range(width - 1, -1, -1):
                 if get(trial, v) != get(best, v):
                     order = -1 if get(trial, v) < get(best, v) else 1
                     break
@@ -420,17 +444,21 @@ def parent_of(widths, masks, sized, lay, sym, log, child, first, last, nodes, fi
 
 @njit(cache=True, nogil=True)
 def expand(
-    widths, masks, sized, lay, sym, work, log, sizes, table, bits, nodes, fields, stop, batch,
-    counters,
+    widths, masks, sized, lay, sym, work, log, sizes, table, bits, compact, nodes, fields, stop,
+    batch, counters,
 ):  # fmt: skip
-    """Expand states from the cursor on, up to `stop`; why it returned."""
+    """Expand states from the cursor on, up to `stop`; why it returned.
+
+    `compact`: not empty when the table is an index of the log (see `index_all`).
+    """
     width, words = len(widths), len(masks)
     mask = (np.int64(1) << bits) - 1
     rows = np.empty(fields, np.int64)
     ids = np.empty(fields, np.int64)
     ready = np.empty(nodes * words, np.uint64)
     room = work.nodes.shape[0]
-    full_table = (np.int64(1) << bits) * 7 // 10
+    full_table = (np.int64(1) << bits) * (6 if len(compact) > 0 else 7) // 10
+    tags = (np.int64(1) << (32 - bits)) - 1
     all_rows = lay.classes.shape[1]
     classes = lay.classes.reshape(-1)
     judged, ended = lay.lenses[0], lay.lenses[1]
@@ -505,9 +533,14 @@ def expand(
                                 )  # fmt: skip
                                 put(work.sizes, found, orbit)
                                 generated += get(sizes, cursor)
-                            slot = _hash(work.states, at, width, bits)
-                            prefetch(table, slot * width)
-                            put(work.slots, found, slot)
+                            if len(compact) > 0:
+                                top = _top(work.states, at, width)
+                                prefetch(table, top >> (32 - bits))
+                                put(work.slots, found, top)
+                            else:
+                                slot = _hash(work.states, at, width, bits)
+                                prefetch(table, slot * width)
+                                put(work.slots, found, slot)
                             put(work.nodes, found, i)
                             put(work.olds, found, row)
                             found += 1
@@ -517,34 +550,63 @@ def expand(
                     _judge(widths, lay, work, classes, lens, log, cursor, nodes, counters)
             cursor += 1
         # Put the new ones into the table and at the end of the log.
+        if len(compact) > 0:
+            for k in range(found):
+                top = get(work.slots, k)
+                entry = np.int64(get(table, top >> (32 - bits)))
+                if entry and entry >> bits == top & tags:
+                    prefetch(log, ((entry & mask) - 1) * width)
         for k in range(found):
-            slot = get(work.slots, k)
-            place = slot * width
-            while True:
-                if get(table, place) == np.uint64(0):
-                    for v in range(width):
-                        put(table, place + v, get(work.states, k * width + v))
-                        put(log, count * width + v, get(work.states, k * width + v))
-                    i = get(work.nodes, k)
-                    for lens in range(judged):
-                        field = get(work.states, k * width + _word(width, lay, i))
-                        number = np.int64((field >> fixed(lay.shift, i)) & fixed(lay.field, i))
-                        before = fixed(classes, lens * all_rows + get(work.olds, k))
-                        after = fixed(classes, lens * all_rows + fixed(lay.base, i) + number)
-                        if symmetric or before != after:
-                            _judge(widths, lay, work, classes, lens, log, count, nodes, counters)
-                    if symmetric:
-                        put(sizes, count, get(work.sizes, k))
-                        counters[FULL] += get(work.sizes, k)
-                    count += 1
-                    break
-                differs = np.uint64(0)
-                for v in range(width):
-                    differs |= get(table, place + v) ^ get(work.states, k * width + v)
-                if differs == np.uint64(0):
-                    break
-                slot = (slot + 1) & mask
+            new = False
+            if len(compact) > 0:
+                top = get(work.slots, k)
+                slot = top >> (32 - bits)
+                while True:
+                    entry = np.int64(get(table, slot))
+                    if entry == 0:
+                        put(table, slot, np.uint32((top & tags) << bits | (count + 1)))
+                        new = True
+                        break
+                    if entry >> bits == top & tags:
+                        known = ((entry & mask) - 1) * width
+                        differs = np.uint64(0)
+                        for v in range(width):
+                            differs |= get(log, known + v) ^ get(work.states, k * width + v)
+                        if differs == np.uint64(0):
+                            break
+                    slot = (slot + 1) & mask
+            else:
+                slot = get(work.slots, k)
                 place = slot * width
+                while True:
+                    if get(table, place) == np.uint64(0):
+                        for v in range(width):
+                            put(table, place + v, get(work.states, k * width + v))
+                        new = True
+                        break
+                    differs = np.uint64(0)
+                    for v in range(width):
+                        differs |= get(table, place + v) ^ get(work.states, k * width + v)
+                    if differs == np.uint64(0):
+                        break
+                    slot = (slot + 1) & mask
+                    place = slot * width
+            if not new:
+                continue
+            for v in range(width):
+                put(log, count * width + v, get(work.states, k * width + v))
+            i = get(work.nodes, k)
+            for lens in range(judged):
+                field = get(work.states, k * width + _word(width, lay, i))
+                number = np.int64((field >> fixed(lay.shift, i)) & fixed(lay.field, i))
+                before = fixed(classes, lens * all_rows + get(work.olds, k))
+                after = fixed(classes, lens * all_rows + fixed(lay.base, i) + number)
+                if symmetric or before != after:
+                    _judge(widths, lay, work, classes, lens, log, count, nodes, counters)
+            if symmetric:
+                put(sizes, count, get(work.sizes, k))
+                counters[FULL] += get(work.sizes, k)
+            count += 1
         counters[COUNT] = count
         counters[CURSOR] = cursor
         counters[GENERATED] += generated if symmetric else found

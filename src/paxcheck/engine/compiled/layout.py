@@ -81,14 +81,11 @@ class Arrays:
         words: list[int] = []
         word, shift = [0] * self.fields, [0] * self.fields
         for c in range(self.fields):
-            for w, used in enumerate(words):
-                if used + need[c] <= (63 if w == 0 else 64):
-                    word[c], shift[c] = w, used
-                    words[w] += need[c]
-                    break
-            else:
-                word[c], shift[c] = len(words), 0
-                words.append(need[c])
+            # In order, so that comparing states by their words compares them field by field.
+            if not words or words[-1] + need[c] > (63 if len(words) == 1 else 64):
+                words.append(0)
+            word[c], shift[c] = len(words) - 1, words[-1]
+            words[-1] += need[c]
         self.width = len(words)
         self.bits = need
         self.word = np.array(word, np.int64)

@@ -148,7 +148,7 @@ class NativeTier(Paths):
             batch = 1 if stop_at_first or near else ROOM
             code = kernel.expand(
                 self._widths, self._masks, self._sized, self.layout, self._renamings, self.work,
-                self.log, self.sizes, self.table, self.bits, self.arrays.nodes,
+                self.log, self.sizes, self.table, self.bits, self._compact, self.arrays.nodes,
                 self.arrays.fields, stop, batch, c,
             )  # fmt: skip
             # First of all read what was handed over: what follows may replace the buffers.

@@ -147,7 +147,7 @@ class NativeSaver(TableSaver):
         bits = tier.bits
         while count + 2 * len(tier.work.nodes) > (1 << bits) * 6 // 10:
             bits += 1
-        tier._check_memory((arrays.width * 8) << bits, freed=tier.table.nbytes)
+        tier._check_memory(tier.table_bytes(bits), freed=tier.table.nbytes)
         tier.bits = bits
         tier._rehash()
 

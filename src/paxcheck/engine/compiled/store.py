@@ -23,6 +23,7 @@ from paxcheck.protocol.messages import Envelope
 
 ROOM = 1 << 13
 FIRST_BITS = 18
+COMPACT_FROM = 1 << 30  # bytes of a table that holds states; a larger one is an index of the log
 CHUNK = 1 << 20  # states whose digest is computed at once
 
 _NO_RENAMINGS = Renamings(**{name: np.zeros(1, np.int64) for name in Renamings._fields})._replace(
@@ -54,6 +55,8 @@ class Store:
         width = self.arrays.width
         self.log = np.zeros(1 << 16, np.uint64)
         self.bits = FIRST_BITS
+        self.compact_from = COMPACT_FROM
+        self._compact = ()
         self.table = np.zeros(width << self.bits, np.uint64)
         symmetry, tables = self.symmetry, self.tables
         numbers = tables.initial()
@@ -176,18 +179,33 @@ class Store:
 
     def _grow_table(self) -> None:
         more = 2 if self.bits < 22 else 1
-        self._check_memory((self.arrays.width * 8) << (self.bits + more), freed=self.table.nbytes)
+        self._check_memory(self.table_bytes(self.bits + more), freed=self.table.nbytes)
         self.bits += more
         self._rehash()
 
+    def table_bytes(self, bits: int) -> int:
+        """How large a table of 2^bits slots is. A large one has places in the log, not states."""
+        whole = (self.arrays.width * 8) << bits
+        return whole if whole <= self.compact_from else 4 << bits
+
     def _rehash(self) -> None:
-        width = self.arrays.width
+        width, size = self.arrays.width, self.table_bytes(self.bits)
+        if self.bits > 31:
+            raise MemoryLimit("a table of states has at most 2^31 slots")
         self.table = np.zeros(0, np.uint64)  # let the old one go first
-        self.table = np.zeros(width << self.bits, np.uint64)
-        kernel.insert_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
+        if size == (width * 8) << self.bits:
+            self._compact: tuple[int, ...] = ()
+            self.table = np.zeros(width << self.bits, np.uint64)
+            kernel.insert_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
+        else:
+            self._compact = (0,)
+            self.table = np.zeros(1 << self.bits, np.uint32)
+            kernel.index_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
 
     def _grow_log(self) -> None:
-        size = self.log.shape[0] + max(ROOM * 4, self.log.shape[0] // 2) * self.arrays.width
+        # Small steps where the log is large: what is not used yet counts as memory too.
+        part = 2 if self.log.nbytes < 2**30 else 8
+        size = self.log.shape[0] + max(ROOM * 4, self.log.shape[0] // part) * self.arrays.width
         size = max(size, (self.distinct + 2 * self.work.nodes.shape[0]) * self.arrays.width)
         self._check_memory(size * 8, freed=self.log.nbytes)
         self.log.resize(size, refcheck=False)

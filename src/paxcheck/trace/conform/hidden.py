@@ -17,8 +17,8 @@ from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.network import SetNetwork
 from paxcheck.protocol.system import System, Transition, Trigger
 from paxcheck.protocol.world import World
-from paxcheck.story.words import changed_fields, describe
 from paxcheck.trace.conform.matching import No, match
+from paxcheck.trace.describe import changed_fields, describe
 from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
 

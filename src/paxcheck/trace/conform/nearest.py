@@ -7,8 +7,8 @@ from typing import Final
 from paxcheck.protocol.execute import Act
 from paxcheck.protocol.system import System, Trigger
 from paxcheck.protocol.world import World
-from paxcheck.story.words import describe
 from paxcheck.trace.conform.matching import No, fitting
+from paxcheck.trace.describe import describe
 from paxcheck.trace.events import Event
 
 MOST: Final = 4
