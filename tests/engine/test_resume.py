@@ -1,5 +1,6 @@
 """A search that ends at any level and goes on from its checkpoint finds what one search finds."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,12 @@ from paxcheck.engine.verdict import Verdict
 from paxcheck.loading import bundled_models, load_model
 from paxcheck.protocol import Protocol, System
 
-SCOPES = [(m, s) for m in bundled_models() for s in load_model(m).scopes]
+SCOPES = [
+    (m, s)
+    for m in bundled_models()
+    for s in load_model(m).scopes
+    if load_model(m).expected[s]["distinct_states"] < 20_000
+]
 EXAMPLES = int(os.environ.get("PAXCHECK_EXAMPLES", "300"))
 ENGINES = ("reference", "python", "native", "symmetric")
 
@@ -61,8 +67,10 @@ def level_by_level(engine: str, protocol: Protocol, folder: Path, step: int = 1)
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("model", "scope"), SCOPES)
-def test_every_bundled_scope(model: str, scope: str, engine: str, tmp_path: Path) -> None:
+def test_bundled_scopes(model: str, scope: str, engine: str, tmp_path: Path) -> None:
     loaded = load_model(model)
+    if engine == "reference" and loaded.expected[scope]["distinct_states"] > 5000:
+        pytest.skip("slow, and the smaller scopes show the same")
     protocol = loaded.protocol.from_scope(loaded.scopes[scope])
     found = level_by_level(engine, protocol, tmp_path, step=4)
     assert plain(found[-1]) == plain(explore(engine, protocol, digest=True))
@@ -85,12 +93,16 @@ def test_a_finished_search_is_not_done_again(engine: str, tmp_path: Path) -> Non
     assert (again.distinct_states, again.depth) == (2905, 18)
     assert plain(again) == plain(found[-1])
     changed = [p.name for p in tmp_path.iterdir() if p.stat().st_mtime_ns != files.get(p.name)]
-    assert set(changed) <= {"checkpoint.json", "lock", "part-000-000007", "part-001-000007"}
+    written = [name for name in changed if name.startswith("part")]
+    assert len(written) <= 1  # and it says that nothing is new
+    for name in written:
+        described = json.loads((tmp_path / name).read_bytes().splitlines()[0])
+        assert described.get("states", len(described.get("worlds", ()))) == 0
 
 
 @pytest.mark.parametrize("engine", ["reference", "python", "native"])
 @settings(
-    max_examples=EXAMPLES // 10,
+    max_examples=EXAMPLES // 20,
     deadline=None,
     derandomize="PAXCHECK_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
