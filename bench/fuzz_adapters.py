@@ -77,7 +77,8 @@ def judged(log: bytes, source: str, path: Path) -> str:
     try:
         verdict = validate_files([str(path)], source=source)
     except PaxcheckError as problem:
-        if path.name not in str(problem):
+        # A file of facts names the log that it was made of.
+        if path.name not in str(problem) and source != "facts":
             raise AssertionError("an error that does not name the file") from problem
         return "refused"
     text.as_text(verdict, True).encode()
