@@ -6,6 +6,7 @@ from lamport_paxos import LamportPaxos
 from stateright_paxos import StaterightPaxos
 from two_phase_commit import TwoPhaseCommit
 
+from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.reference import explore
 from paxcheck.protocol import Protocol, System
 
@@ -38,8 +39,11 @@ def test_lamport_paxos_small() -> None:
 
 @pytest.mark.parametrize(("values", "distinct"), [(2, 185_369), (3, 362_361)])
 def test_lamport_paxos_three_ballots(values: int, distinct: int) -> None:
-    """185,369 and 362,361 distinct states: TLC, SPIN, Rumur and Stateright."""
-    verdict = explore(System(LamportPaxos(ballots=3, values=values)))
+    """185,369 and 362,361 distinct states: TLC, SPIN, Rumur and Stateright.
+
+    By the compiled engine, which takes a tenth of the time; the contract tests hold it to the law.
+    """
+    verdict = compiled.explore(System(LamportPaxos(ballots=3, values=values)))
     assert (verdict.verdict, verdict.distinct_states) == ("holds", distinct)
 
 
