@@ -183,3 +183,14 @@ def test_a_full_disk_does_not_end_the_search(
         assert sum(checkpoint.saved.state["levels"]) == 2905
         again = search.explore(System(CountingScope()), checkpoint=checkpoint)
     assert again.levels == verdict.levels
+
+
+def test_only_old_parts_are_removed(tmp_path: Path) -> None:
+    """What a killed run left behind goes at the next save; what is not ours stays."""
+    for name in ("part-000-000099", "part-007-000001.tmp", "part-of-my-thesis", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    save(tmp_path, depth=2)
+    parts = ["part-000-000000", "part-000-000001", "part-000-000002"]
+    assert sorted(contents(tmp_path)) == sorted(
+        ["checkpoint.json", "lock", "notes.txt", "part-of-my-thesis", *parts]
+    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -33,6 +34,8 @@ except ImportError:  # no such locks on this system
 FORMAT: Final = 1
 HEADER: Final = "checkpoint.json"
 CHUNK: Final = 1 << 24
+
+_PART: Final = re.compile(r"part-\d{3,}-\d{6,}(\.tmp)?")
 
 Buffer = bytes | memoryview
 
@@ -81,7 +84,7 @@ class Checkpoint:
             raise
         self._series = -1 if self.saved is None else int(self.saved.state["series"])
         self._parts: list[dict[str, Any]] = [] if self.saved is None else list(self.saved.parts)
-        self._stale: list[str] = []
+        self._clean = False
         self._next = time.monotonic() + every
 
     # Reading --------------------------------------------------------------------------------
@@ -187,7 +190,7 @@ class Checkpoint:
     def begin(self) -> None:
         """Start a new series of parts, which will replace the present one when it is saved."""
         self._series += 1
-        self._stale += [part["file"] for part in self._parts]
+        self._clean = False
         self._parts = []
         self.saved = None
 
@@ -223,12 +226,19 @@ class Checkpoint:
             return False
         self._parts.append(part)
         self.saved = Saved(kind, state, tuple(self._parts))
-        for old in self._stale:
-            with suppress(OSError):
-                (self.folder / old).unlink()
-        self._stale = []
+        if not self._clean:
+            self._remove_old_parts()
         self._next = time.monotonic() + self.every
         return True
+
+    def _remove_old_parts(self) -> None:
+        """Remove the parts that the header does not name any more, or that never got into one."""
+        names = {part["file"] for part in self._parts}
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if _PART.fullmatch(path.name) and path.name not in names:
+                    path.unlink()
+        self._clean = True
 
     def _write_part(self, name: str, blocks: Iterable[Buffer]) -> dict[str, Any]:
         digest = sha256()
