@@ -62,7 +62,7 @@ def _pypi() -> list[Json]:
     voted = {"promised": 1, "accepted": 1, "accepted_value": "v"}
 
     def line(ev: str, node: str, kind: str, state: Json | None, **more: Any) -> Json:
-        msg: Json = {"type": kind, "source": node, "proposal": asked}
+        msg: Json = {"type": kind, "source": more.get("frm", node), "proposal": asked}
         if kind == "promise":
             msg["prev_accepted"] = None
         at = {"seq": next(seq), "ev": ev, "node": node, "instance": 1}

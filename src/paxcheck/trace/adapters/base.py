@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from paxcheck.paxos.facts import Declaration, Fact
+from paxcheck.paxos.facts import Declaration, Fact, Received, Sent
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.adapters.shapes import well_formed
 from paxcheck.trace.read import TraceError
@@ -88,6 +88,19 @@ class Numbers:
                 where=Where(file, self.disorder[1]),
                 hint="the lines must be in their own order, and each one once",
             )
+
+
+def message_ends(
+    at: dict[str, Any], what: Any, mid: Any, peer: Any, message: Any
+) -> Iterator[Fact]:
+    """The fact that a message with an identity was sent or received, with its whole content."""
+    if mid is None or what not in ("send", "recv"):
+        return
+    content = msgspec.json.encode(message, order="sorted").decode()
+    if what == "send":
+        yield Sent(to=str(peer), mid=mid, content=content, **at)
+    else:
+        yield Received(sender=str(peer), mid=mid, content=content, **at)
 
 
 def json_facts(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from paxcheck.paxos.facts import Declaration, EntryWritten, Fact, TermHeld, VoteHeld
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.paxos.facts import Declaration, EntryWritten, Fact, LinesLost, TermHeld, VoteHeld
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "etcd-wal"
 _NO_MESSAGES = "a write-ahead log has no messages and no roles"
@@ -32,8 +32,17 @@ def recognises(first: list[bytes]) -> bool:
 
 
 class _Reader:
+    def __init__(self) -> None:
+        self.numbers: list[Numbers] = []
+        self._of: dict[str, Numbers] = {}
+
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         at = {"node": line.get("node", "?"), **at}
+        if at["node"] not in self._of:
+            self._of[at["node"]] = Numbers(None)
+            self.numbers.append(self._of[at["node"]])
+        if self._of[at["node"]].lost_before(at, line):
+            yield LinesLost(**at)
         if line["rec"] == "hardstate":
             yield TermHeld(term=line["term"], **at)
             vote = None if line["vote"] == "0" else line["vote"]

@@ -21,7 +21,7 @@ from paxcheck.paxos.facts import (
     VoteGranted,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, json_facts, message_ends, peek
 
 NAME = "maelstrom"
 _NO_STATE = "messages alone do not show any node's log or state machine"
@@ -60,10 +60,16 @@ class _Reader:
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         if line["ev"] == "send":
             body = line["body"]
+            ends = [body["type"], body.get("term")]
+            here = {"node": line["src"], **at}
+            yield from message_ends(here, "send", line["mid"], line["dest"], ends)
             if body["type"].endswith("_res"):
                 self._travelling[line["mid"]] = body
             yield from self._sent(at, line["src"], line["dest"], body)
         elif line["ev"] == "recv":
+            if "type" in line:
+                ends, here = [line["type"], line.get("term")], {"node": line["dest"], **at}
+                yield from message_ends(here, "recv", line["mid"], line["src"], ends)
             body = self._travelling.pop(line["mid"], None)
             if body is not None:
                 yield from self._heard(at, line["src"], line["dest"], body)

@@ -34,7 +34,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "multi-paxos-example"
 DECLARATION = Declaration(
@@ -66,7 +66,8 @@ class _Node:
     """What the reader remembers of one node in one incarnation."""
 
     def __init__(self) -> None:
-        self.seq = -1
+        self.begun = False
+        self.numbers = Numbers(None)
         self.sending: tuple[bytes, set[str]] = (b"", set())
         self.held: Any = None
         self.asked: Any = None
@@ -77,15 +78,19 @@ class _Reader:
     def __init__(self) -> None:
         self._nodes: dict[tuple[str, int], _Node] = {}
         self._members: set[str] = set()
+        self.numbers: list[Numbers] = []
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
-        name, inc, what = str(line["node"]), int(line["inc"]), line["ev"]
+        name, inc, what, _ = str(line["node"]), int(line["inc"]), line["ev"], int(line["seq"])
         at = {**at, "node": name, "inc": inc, "time": line["t_ns"] / 1e9}
         node = self._nodes.setdefault((name, inc), _Node())
-        seq = int(line["seq"])
-        if seq != node.seq + 1 and not (node.seq < 0 and what != "boot"):
+        if what == "boot" and not node.begun:
+            node.numbers = Numbers(0)
+        if not node.begun:
+            node.begun = True
+            self.numbers.append(node.numbers)
+        if node.numbers.lost_before(at, line):
             yield LinesLost(**at)
-        node.seq = seq
         if what != "send":
             yield from self._broadcast_ended(at, node)
         if what == "boot":

@@ -23,7 +23,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
 
 NAME = "paxi"
 DECLARATION = Declaration(
@@ -72,11 +72,14 @@ class _Reader:
             return
         at = {"node": line["node"], **at}
         msg: Line = line.get("msg") or {}
-        if line["ev"] == "execute":
+        what = line["ev"]
+        peer = line.get("to") if what == "send" else line.get("from")
+        yield from message_ends(at, what, line.get("mid"), peer, msg)
+        if what == "execute":
             yield Decided(value=line["value"], slot=line["slot"], **at)
-        elif line["ev"] == "send" and "ballot" in msg:
+        elif what == "send" and "ballot" in msg:
             yield from self._sent(at, line, msg, _ballot(msg["ballot"]))
-        elif line["ev"] == "recv" and "ballot" in msg:
+        elif what == "recv" and "ballot" in msg:
             yield from self._heard(at, line["from"], msg, _ballot(msg["ballot"]))
 
     def _sent(self, at: dict[str, Any], line: Line, msg: Line, ballot: Ballot) -> Iterator[Fact]:

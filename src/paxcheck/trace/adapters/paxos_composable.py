@@ -23,7 +23,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
 
 NAME = "paxos-composable"
 DECLARATION = Declaration(
@@ -84,6 +84,9 @@ class _Reader:
             yield Decided(value=line["value"], slot=slot, ballot=ballot, **at)
         if line.get("state") and slot is not None and what != "recv":
             yield from self._held(at, slot, line["state"])
+        if "msg" in line:
+            peer = line.get("to") if what == "send" else line.get("frm")
+            yield from message_ends(at, what, line.get("mid"), peer, line["msg"])
         if what == "send":
             yield from self._sent(at, slot, line["to"], line["msg"])
         elif what == "recv":

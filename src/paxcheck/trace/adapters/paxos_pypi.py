@@ -22,7 +22,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
 
 NAME = "paxos-pypi"
 DECLARATION = Declaration(
@@ -72,6 +72,8 @@ class _Reader:
         if state and "promised" in state and what != "recv":
             yield from self._held(at, slot, state)
         msg: Line = line.get("msg") or {}
+        peer = line.get("to") if what == "send" else line.get("frm")
+        yield from message_ends(at, what, line.get("mid"), peer, msg)
         if what == "send":
             yield from self._sent(at, slot, msg)
         elif what == "recv" and msg["type"] in ("promise", "accepted"):

@@ -29,7 +29,7 @@ from paxcheck.paxos.facts import (
     VoteHeld,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
+from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
 
 NAME = "pysyncobj"
 DECLARATION = Declaration(
@@ -123,6 +123,7 @@ class _Reader:
     def _message(self, at: dict[str, Any], what: str, line: Line, seen: Line) -> Iterator[Fact]:
         msg = line["msg"]
         kind = msg["type"]
+        yield from message_ends(at, what, msg.get("_mid"), line["peer"], msg)
         if what == "send" and kind == "response_vote":
             yield VoteGranted(term=msg["term"], candidate=line["peer"], **at)
         elif what == "send" and kind == "request_vote" and seen.get("asked") != msg["term"]:
