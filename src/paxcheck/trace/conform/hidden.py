@@ -80,7 +80,8 @@ def explain(
     """Search for hidden steps. `delivered`: what was taken before, by key; `history`: the
     steps that each node took.
 
-    A fault costs nothing of the budget here: whether it is allowed is for the caller to say.
+    A fault that the configuration allows is a step like others, and is taken from its budget. Any
+    other one is counted in `faults` of the way: it explains, and excuses nothing.
     """
     node = event.node
     if node is None or node not in system.index:
@@ -123,17 +124,33 @@ def _steps(
     for kind, said in _FAULTS.items():
         if kind == "torn" and kind not in system.budgets:
             continue  # what was on the disk before is only kept when this fault is switched on
+        budgets = _spent(system, world, kind)
         for outcome in system.react(i, world.locals[i], NodeFault(node, kind), None).outcomes:
             if outcome.error is None and outcome.local != world.locals[i]:
                 locals_ = (*world.locals[:i], outcome.local, *world.locals[i + 1 :])
-                network = system.net.send(world.network, outcome.sent)
-                yield world._replace(locals=locals_, network=network), f"{said} of {node}", 1
+                after = world._replace(
+                    locals=locals_,
+                    network=system.net.send(world.network, outcome.sent),
+                    budgets=budgets or world.budgets,
+                )
+                yield after, f"{said} of {node}", int(budgets is None)
     if event.message is not None:
         again = delivered.get(message_key(node, event.message))
         if again is not None and not isinstance(system.net, SetNetwork):
+            budgets = _spent(system, world, "duplicate")
             network = system.net.send(world.network, (again,))
             said = f"a duplicate of {describe(again.message)} from {again.sender} to {node}"
-            yield world._replace(network=network), said, 1
+            after = world._replace(network=network, budgets=budgets or world.budgets)
+            yield after, said, int(budgets is None)
+
+
+def _spent(system: System, world: World, kind: str) -> tuple[int, ...] | None:
+    """What is left of the faults after one more of a kind; None where none is allowed."""
+    if kind not in system.fault_names:
+        return None
+    at = system.fault_names.index(kind)
+    left = world.budgets[at]
+    return (*world.budgets[:at], left - 1, *world.budgets[at + 1 :]) if left else None
 
 
 def _earlier(

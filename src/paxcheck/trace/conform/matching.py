@@ -54,7 +54,9 @@ def match(
             for t in system.successors(world)
             if isinstance(t.step.trigger, NetworkFault) and _is_fault(t.step.trigger, event)
         ]
-        return found[:1] or No(f"the network cannot do this here: {event.event}")
+        # It may be possible later: the steps of the network are in no order with those of nodes.
+        no = No(f"the network cannot do this here: {event.event}", waits=True)
+        return found[:1] or no
     if event.node is None or event.node not in system.index:
         return No(f"the model has no node {event.node!r}; it has {', '.join(system.names)}")
     trigger = _trigger(system, world, event, event.node)

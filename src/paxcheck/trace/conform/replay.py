@@ -13,15 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from paxcheck.protocol.execute import Act
+from paxcheck.protocol.execute import Act, Local
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, System, Transition
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.causality import Links
-from paxcheck.trace.conform.hidden import Past, Way, explain, key_of
+from paxcheck.trace.conform.hidden import DEEPEST, Past, Way, explain, key_of
 from paxcheck.trace.conform.matching import NETWORK, No, match
 from paxcheck.trace.conform.nearest import nearest
+from paxcheck.trace.conform.possible import Closure, asks, known_in_full
 from paxcheck.trace.conform.result import Conformance, Hidden, Refusal
 from paxcheck.trace.events import Event
 from paxcheck.trace.read import Trace
@@ -60,21 +61,28 @@ class _Replay:
     excuses: tuple[str, ...] = ()
     gave_up: bool = False
     ended: bool = False
+    known: dict[str, Local | None] = field(default_factory=dict[str, Local | None])
+    pruned: bool = False  # a world was left behind that another order might have allowed
+    in_order: bool = True  # one file, and no event waited for another one
+    network_steps: bool = False
 
     def take(self, place: Place) -> No | None:
         """Take one event; why not, when no world allows it."""
         found: dict[World | None, tuple[World, Transition]] = {}
         refused: No | None = None
+        waits = False
         for world in self.worlds:
             steps = match(self.system, world, place.event, self.stutters)
             if isinstance(steps, No):
                 # What only waits for a message may still be possible in another world.
                 refused = steps if refused is None or steps.waits else refused
+                waits = waits or steps.waits
                 continue
             for transition in steps:
                 found.setdefault(transition.world, (world, transition))
         if not found:
             return refused
+        self.pruned = self.pruned or waits
         self.advance(place, list(found.values()))
         return None
 
@@ -86,18 +94,25 @@ class _Replay:
         if isinstance(trigger, Envelope):
             self.delivered[key_of(trigger)] = trigger
         self._judge(place, found)
-        self.worlds = [t.world for _, t in found if t.world is not None][:WIDEST]
+        worlds = [t.world for _, t in found if t.world is not None]
+        self.pruned = self.pruned or len(worlds) > WIDEST
+        self.worlds = worlds[:WIDEST]
         self.ended = not self.worlds
         node = place.event.node
         if node is not None and node in self.system.index:
             self.last_line[node] = place.line
             world, step = found[0]
+            full = self.worlds and known_in_full(self.system, place.event)
+            self.known[node] = self.worlds[0].locals[self.system.index[node]] if full else None
             taken = step.step.trigger if isinstance(step.step.trigger, (Envelope, Act)) else None
             sent = step.outcome.sent if step.outcome else ()
             past = self.history.setdefault(node, [])
             past.append(Past(world.locals[self.system.index[node]], taken, sent))
 
     def _judge(self, place: Place, found: list[tuple[World, Transition]]) -> None:
+        """Judge a world or step that is certain: nothing was guessed, and no world left behind."""
+        if self.hidden or self.pruned:
+            return
         for prop in self.properties:
             if prop.name in self.broken:
                 continue
@@ -165,6 +180,8 @@ def conform(
         node = "" if place.event.event in NETWORK else place.event.node or ""
         queues.setdefault(node, deque()).append(place)
         links.add(place.file, place.line, place.event)
+    replay.in_order = len(traces) == 1
+    replay.network_steps = "" in queues
     refusal, undecided = _run(replay, queues, places)
     return Conformance(
         path=traces[0].path if len(traces) == 1 else ", ".join(t.path for t in traces),
@@ -204,17 +221,23 @@ def _run(
         if replay.ended:
             return None, ""
     while waiting:
-        # Nobody goes on: the earliest one needs steps that are not in the trace.
-        node = min(waiting, key=lambda name: queues[name][0].number)
-        place, no = queues[node][0], waiting.pop(node)
-        if not replay.explained(place):
-            return _refuse(replay, place, no)
+        # Nobody goes on: one of them needs steps that are not in the trace. First those whose
+        # message no line sends; the others may only wait for these.
+        order = sorted(waiting, key=lambda n: _urgency(replay, queues[n][0]))
+        node = next((n for n in order if replay.explained(queues[n][0])), None)
+        if node is None:
+            return _refuse(replay, queues[order[0]][0], waiting[order[0]])
+        del waiting[node]
         queues[node].popleft()
         refused = _drain(replay, queues, node, None, waiting)
         refused = refused or _wake(replay, queues, None, waiting)
         if refused is not None:
             return _refuse(replay, *refused)
     return None, ""
+
+
+def _urgency(replay: _Replay, place: Place) -> tuple[bool, int]:
+    return replay.may_come(place.event), place.number
 
 
 def _drain(
@@ -231,6 +254,7 @@ def _drain(
         if no is not None:
             if no.waits and (replay.may_come(queue[0].event) or not replay.explained(queue[0])):
                 waiting[node] = no
+                replay.in_order = False
                 return None
             if not no.waits and not replay.explained(queue[0]):
                 return queue[0], no
@@ -257,9 +281,6 @@ def _wake(
 
 def _refuse(replay: _Replay, place: Place, no: No) -> tuple[Refusal | None, str]:
     """The refusal of an event, with all that explains it."""
-    if replay.gave_up:
-        where = f"{place.file}:{place.line}"
-        return None, f"{where}: too many hidden steps are possible to try them all"
     since = replay.last_line.get(place.event.node or "")
     between = f" between lines {since} and {place.line}" if since else f" before line {place.line}"
     refusal = Refusal(
@@ -272,7 +293,45 @@ def _refuse(replay: _Replay, place: Place, no: No) -> tuple[Refusal | None, str]
         nearest=nearest(replay.system, replay.worlds[0], place.event),
         explanations=tuple([f"{way}{between} explains it" for way in replay.excuses]),
     )
-    return refusal, ""
+    return refusal, _doubt(replay, place)
+
+
+def _doubt(replay: _Replay, place: Place) -> str:
+    """Why an event that was not explained may still be possible; empty when it is not."""
+    free = replay.network_steps or asks(replay.system)
+    if not replay.stutters and not replay.pruned and (replay.in_order or not free):
+        return ""  # every step stands in the file: the order of the nodes does not matter
+    if _spent(replay, place):
+        return ""
+    closure = Closure(replay.system)
+    node = place.event.node or ""
+    start = replay.system.initial()
+    if node in replay.known or node not in replay.system.index:
+        known = replay.known.get(node)
+    else:
+        known = start.locals[replay.system.index[node]]
+    answer = closure.allows(place.event, known)
+    if answer == "no":
+        return ""
+    where = f"{place.file}:{place.line}"
+    if replay.gave_up or answer == "unknown":
+        return f"{where}: too many hidden steps are possible to try them all"
+    if not replay.stutters:
+        return f"{where}: impossible in the orders that were tried; there are others"
+    return f"{where}: up to {DEEPEST} hidden steps do not explain it; more of them may"
+
+
+def _spent(replay: _Replay, place: Place) -> bool:
+    """Whether the event is a fault that is switched off, or has struck as often as it may."""
+    kind = "partition" if place.event.event == "heal" else place.event.event
+    if kind in ("deliver", "act"):
+        return False
+    names = replay.system.fault_names
+    if kind not in names:
+        return True
+    at = names.index(kind)
+    certain = kind != "partition" and not replay.hidden
+    return certain and all(world.budgets[at] == 0 for world in replay.worlds)
 
 
 __all__ = ["Place", "conform", "steps"]

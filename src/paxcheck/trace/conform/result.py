@@ -63,7 +63,8 @@ class Conformance:
 
     `verdict`: holds (every event is a step of the model and every property held), violated, or
     undetermined (there was nothing to check, or the search for an explanation gave up). `hidden`:
-    what must have happened and is not in the trace; `undecided`: why nothing can be said.
+    what must have happened and is not in the trace; `undecided`: why nothing can be said (then
+    `refusal` is the event that could not be explained, which a longer search might explain).
     """
 
     path: str
@@ -78,6 +79,6 @@ class Conformance:
     @property
     def verdict(self) -> Answer:
         """An empty trace is never valid."""
-        if self.refusal is not None or self.broken:
+        if self.broken or (self.refusal is not None and not self.undecided):
             return "violated"
         return "holds" if self.replayed and not self.undecided else "undetermined"
