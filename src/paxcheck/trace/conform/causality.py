@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 
 from paxcheck.protocol.system import System
-from paxcheck.trace.conform.hidden import key_of, message_key
+from paxcheck.trace.conform.keys import key_of, message_key
 from paxcheck.trace.conform.result import Causality
 from paxcheck.trace.events import Event
 
@@ -58,9 +58,12 @@ class Links:
         sender = str(message.get("sender", ""))
         return sender in self._silent or message_key(event.node or "", message) in self._sent
 
-    def causality(self) -> Causality:
-        """All links: what nobody sent, what was taken again, what is still on its way, a cycle."""
-        graph: nx.DiGraph[Line] = nx.DiGraph(self._order)
+    def causality(self, refused: bool) -> Causality:
+        """All links: what nobody sent, what was taken again, what is still on its way, a cycle.
+
+        Where no event was `refused` the replay itself is an order, and there is no cycle to find.
+        """
+        graph: nx.DiGraph[Line] = nx.DiGraph(self._order if refused else ())
         delivered = again = in_transit = 0
         unsent: list[Line] = []
         for key, taken in self._taken.items():
@@ -74,7 +77,8 @@ class Links:
                     continue
                 delivered += 1
                 again += self._set and number > 0
-                graph.add_edge(sent[0], here)
+                if refused:
+                    graph.add_edge(sent[0], here)
                 if not self._set:
                     sent.popleft()
         for key, sent in self._sent.items():

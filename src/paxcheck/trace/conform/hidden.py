@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from paxcheck.protocol.execute import Act, Local, NodeFault
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.network import SetNetwork
 from paxcheck.protocol.system import System, Transition, Trigger
 from paxcheck.protocol.world import World
+from paxcheck.trace.conform.keys import key_of, message_key
 from paxcheck.trace.conform.matching import No, match
 from paxcheck.trace.describe import changed_fields, describe
-from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
 
 DEEPEST: Final = 3
@@ -226,13 +224,3 @@ def _after(
     for transition in system.local_steps(world, i, trigger):
         if transition.world is not None:
             yield transition.world, said, 0
-
-
-def message_key(to: str, message: dict[str, Any]) -> str:
-    """A text that two encoded messages to one node share when they are equal."""
-    return f"{to} {msgspec.json.encode(message, order='sorted').decode()}"
-
-
-def key_of(envelope: Envelope) -> str:
-    """The same of an envelope."""
-    return message_key(envelope.to, encode(envelope.message))

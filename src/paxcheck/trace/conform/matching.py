@@ -10,9 +10,11 @@ from typing import Any
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome, RuleCall
 from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.network import NETWORKS
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.system import NetworkFault, Step, System, Transition, Trigger
 from paxcheck.protocol.world import World
+from paxcheck.trace.conform.keys import key_of, message_key
 from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
 from paxcheck.trace.replay import Behavior
@@ -38,6 +40,17 @@ def _encoded(message: Message) -> dict[str, Any]:
 @lru_cache(maxsize=65_536)
 def _state(system: System, node: str, local: Local) -> dict[str, Any]:
     return state_of(Behavior(system, ()), node, local)
+
+
+@lru_cache(maxsize=16)
+def _deliverable(network: str, state: Any) -> dict[str, Envelope]:
+    """What can be delivered in a state of a network, by key."""
+    return {key_of(envelope): envelope for envelope in NETWORKS[network].deliverable(state)}
+
+
+@lru_cache(maxsize=65_536)
+def _handled(system: System, node: str) -> frozenset[str]:
+    return frozenset(k.__name__ for k in handlers_of(type(system.nodes[system.index[node]])))
 
 
 def match(
@@ -112,13 +125,12 @@ def _trigger(system: System, world: World, event: Event, node: str) -> Trigger |
         return No(f"the fault {event.event} is not switched on (--fault {event.event}=1)")
     message = event.message or {}
     kind = message.get("type")
-    handled = {k.__name__ for k in handlers_of(type(system.nodes[system.index[node]]))}
+    handled = _handled(system, node)
     if kind not in handled:
         return No(f"{node} has no handler for {kind}; it takes {', '.join(sorted(handled))}")
-    copies = system.net.deliverable(world.network)
-    for envelope in copies:
-        if envelope.to == node and _encoded(envelope.message) == message:
-            return envelope
+    found = _deliverable(system.network, world.network).get(message_key(node, message))
+    if found is not None:
+        return found
     if any(_encoded(e.message) == message for e in system.net.copies(world.network)):
         return No(f"this {kind} was not sent to {node}, or it cannot be delivered yet", waits=True)
     return No(f"nobody sent this {kind}, or it is no longer in transit", waits=True)

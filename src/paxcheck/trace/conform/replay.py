@@ -19,7 +19,8 @@ from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, System, Transition
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.causality import Links
-from paxcheck.trace.conform.hidden import DEEPEST, Past, Way, explain, key_of
+from paxcheck.trace.conform.hidden import DEEPEST, LOOK_BACK, Past, Way, explain
+from paxcheck.trace.conform.keys import key_of
 from paxcheck.trace.conform.matching import NETWORK, No, match
 from paxcheck.trace.conform.nearest import nearest
 from paxcheck.trace.conform.possible import Closure, asks, known_in_full
@@ -57,7 +58,7 @@ class _Replay:
     hidden: list[Hidden] = field(default_factory=list[Hidden])
     delivered: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
     last_line: dict[str, int] = field(default_factory=dict[str, int])
-    history: dict[str, list[Past]] = field(default_factory=dict[str, list[Past]])
+    history: dict[str, deque[Past]] = field(default_factory=dict[str, deque[Past]])
     excuses: tuple[str, ...] = ()
     gave_up: bool = False
     ended: bool = False
@@ -106,13 +107,13 @@ class _Replay:
             self.known[node] = self.worlds[0].locals[self.system.index[node]] if full else None
             taken = step.step.trigger if isinstance(step.step.trigger, (Envelope, Act)) else None
             sent = step.outcome.sent if step.outcome else ()
-            past = self.history.setdefault(node, [])
+            past = self.history.setdefault(node, deque(maxlen=LOOK_BACK))
             past.append(Past(world.locals[self.system.index[node]], taken, sent))
 
     def _judge(self, place: Place, found: list[tuple[World, Transition]]) -> None:
         """Judge a world or step that is certain: nothing was guessed, and no world left behind."""
-        if self.hidden or self.pruned:
-            return
+        if self.hidden or self.pruned or any(t.world is world for world, t in found):
+            return  # what the model ignores leaves the world as it was
         for prop in self.properties:
             if prop.name in self.broken:
                 continue
@@ -190,7 +191,7 @@ def conform(
         refusal=refusal,
         broken=tuple([(name, line, why) for name, (line, why) in replay.broken.items()]),
         hidden=tuple(replay.hidden),
-        causality=links.causality(),
+        causality=links.causality(refusal is not None),
         undecided=undecided,
     )
 
