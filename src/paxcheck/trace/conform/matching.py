@@ -42,10 +42,17 @@ def _state(system: System, node: str, local: Local) -> dict[str, Any]:
     return state_of(Behavior(system, ()), node, local)
 
 
-@lru_cache(maxsize=16)
+_LATEST: dict[str, tuple[Any, dict[str, Envelope]]] = {}
+"""The latest state of each network and its table: most events leave the network as it is."""
+
+
 def _deliverable(network: str, state: Any) -> dict[str, Envelope]:
     """What can be delivered in a state of a network, by key."""
-    return {key_of(envelope): envelope for envelope in NETWORKS[network].deliverable(state)}
+    latest = _LATEST.get(network)
+    if latest is None or latest[0] is not state:
+        table = {key_of(envelope): envelope for envelope in NETWORKS[network].deliverable(state)}
+        latest = _LATEST[network] = (state, table)
+    return latest[1]
 
 
 @lru_cache(maxsize=65_536)
@@ -58,8 +65,8 @@ def match(
 ) -> list[Transition] | No:
     """The transitions that an event can be (several where it leaves a choice open).
 
-    `stutters`: a delivery that the model ignores is a step too, one to the same world: an
-    implementation logs what it ignores.
+    `stutters`: a delivery that the model ignores, and a fault that loses nothing, is a step too,
+    one to the same world: an implementation logs it.
     """
     if event.event in NETWORK:
         found = [
@@ -89,7 +96,7 @@ def fitting(
     if found:
         return found
     outcomes = system.react(i, world.locals[i], trigger, None).outcomes if not steps else ()
-    if not steps and stutters and isinstance(trigger, Envelope):
+    if not steps and stutters and _may_change_nothing(system, world, trigger):
         quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
         same = [o for o in quiet if not difference(system, event, o)]
         if same:
@@ -108,6 +115,13 @@ def fitting(
         return No(f"{what(event)} does nothing in the model", denied)
     assert steps[0].outcome is not None
     return No(difference(system, event, steps[0].outcome), denied)
+
+
+def _may_change_nothing(system: System, world: World, trigger: Trigger) -> bool:
+    """Whether an implementation logs this also where it is no step: a message, an allowed fault."""
+    if not isinstance(trigger, NodeFault):
+        return isinstance(trigger, Envelope)
+    return world.budgets[system.fault_names.index(trigger.kind)] > 0
 
 
 def _trigger(system: System, world: World, event: Event, node: str) -> Trigger | No:

@@ -54,7 +54,7 @@ class _Replay:
     links: Links
     replayed: int = 0
     steps: list[Step] = field(default_factory=list[Step])
-    broken: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    broken: dict[str, tuple[str, int, str]] = field(default_factory=dict[str, tuple[str, int, str]])
     hidden: list[Hidden] = field(default_factory=list[Hidden])
     delivered: dict[str, Envelope] = field(default_factory=dict[str, Envelope])
     last_line: dict[str, int] = field(default_factory=dict[str, int])
@@ -125,7 +125,7 @@ class _Replay:
                     break
                 reasons.append(breach.reason)
             else:
-                self.broken[prop.name] = (place.line, reasons[0])
+                self.broken[prop.name] = (place.file, place.line, reasons[0])
 
     def may_come(self, event: Event) -> bool:
         """Whether a line of the trace may send the message that an event waits for."""
@@ -189,7 +189,8 @@ def conform(
         events=len(places),
         replayed=replay.replayed,
         refusal=refusal,
-        broken=tuple([(name, line, why) for name, (line, why) in replay.broken.items()]),
+        broken=tuple([(name, line, why) for name, (_, line, why) in replay.broken.items()]),
+        broken_files=tuple([file for file, _, _ in replay.broken.values()]),
         hidden=tuple(replay.hidden),
         causality=links.causality(refusal is not None),
         undecided=undecided,

@@ -61,6 +61,7 @@ class Causality:
 class Conformance:
     """The result: how many events were replayed, and the refusal or the broken property, if any.
 
+    `broken`: (property, line, reason), each in the file of `broken_files` at the same place.
     `verdict`: holds (every event is a step of the model and every property held), violated, or
     undetermined (there was nothing to check, or the search for an explanation gave up). `hidden`:
     what must have happened and is not in the trace; `undecided`: why nothing can be said (then
@@ -75,6 +76,7 @@ class Conformance:
     hidden: tuple[Hidden, ...] = ()
     causality: Causality = field(default_factory=Causality)
     undecided: str = ""
+    broken_files: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Answer:

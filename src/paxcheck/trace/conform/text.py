@@ -22,8 +22,8 @@ def as_text(result: Conformance, model: str) -> str:
         lines += [f"  {explanation}" for explanation in refusal.explanations]
         for file, line in result.causality.cycle:
             lines.append(f"  {file}:{line}: is in a cycle: it would have to happen before itself")
-    for name, line, reason in result.broken:
-        lines.append(f"{result.path}:{line}: {name} is broken: {reason}")
+    for (name, line, reason), file in zip(result.broken, result.broken_files, strict=True):
+        lines.append(f"{file}:{line}: {name} is broken: {reason}")
     for hidden in result.hidden:
         ways = " or: ".join(hidden.ways)
         lines.append(f"{hidden.file}:{hidden.line}: before this, and not in the trace: {ways}")
