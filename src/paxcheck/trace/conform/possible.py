@@ -8,11 +8,11 @@ more than the model can do in any network, so an event that is impossible here i
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import FunctionType
 from typing import Final, Literal
 
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
-from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.node import Node
 from paxcheck.protocol.system import System, Trigger
@@ -146,13 +146,20 @@ def _name(trigger: Act | NodeFault) -> str:
 
 def known_in_full(system: System, event: Event) -> bool:
     """Whether an event says all that decides what its node does next."""
-    if event.node is None or event.node not in system.index or event.state is None:
+    if event.node is None or event.state is None:
         return False
-    if any(fault in NODE_FAULTS and fault in ("torn", "stop") for fault in system.budgets):
-        return False  # they have a part of the state that no event shows
-    shape = system.shapes[system.index[event.node]]
+    fields = _fields(system, event.node)
+    return fields is not None and event.state.keys() >= fields
+
+
+@lru_cache(maxsize=256)
+def _fields(system: System, node: str) -> frozenset[str] | None:
+    """The fields that decide what a node does; None when there is more that no event shows."""
+    if node not in system.index or "torn" in system.budgets or "stop" in system.budgets:
+        return None
+    shape = system.shapes[system.index[node]]
     rows = zip(shape.names, shape.kinds, strict=True)
-    return all(name in event.state for name, kind in rows if kind != "ghost")
+    return frozenset(name for name, kind in rows if kind != "ghost")
 
 
 def asks(system: System) -> bool:
