@@ -94,5 +94,6 @@ def _as_json(result: Conformance, model: str) -> dict[str, Any]:
             "unsent": [{"file": file, "line": line} for file, line in links.unsent],
             "cycle": [{"file": file, "line": line} for file, line in links.cycle],
         },
+        "not_compared": {"state": result.without_state, "sent": result.without_sent},
         "undecided": result.undecided,
     }

@@ -16,6 +16,7 @@ from paxcheck.loading import load_model
 from paxcheck.protocol import Protocol, System
 from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.conform.possible import Closure
+from paxcheck.trace.conform.text import as_text
 from paxcheck.trace.events import Event
 from paxcheck.trace.read import Trace
 from paxcheck.trace.replay import Behavior, replay
@@ -194,3 +195,19 @@ def test_a_fault_too_many() -> None:
     result = checked(run, [*events, events[number]])
     assert result.refusal is not None
     assert (result.refusal.line, result.verdict) == (len(events) + 2, "violated")
+
+
+def test_what_is_not_compared_is_counted() -> None:
+    run = random_run(protocol("synod", "set", ()), 1)
+    events = events_of(run)
+    full = checked(run, events)
+    assert (full.without_state, full.without_sent) == (0, 0)
+    rest = [msgspec.structs.replace(e, state=None) for e in events[:3]]
+    silent = [msgspec.structs.replace(e, sent=None) for e in events[3:5]]
+    result = checked(run, [*rest, *silent, *events[5:]])
+    assert (result.without_state, result.without_sent) == (3, 2)
+    said = as_text(result, "synod").splitlines()
+    assert (
+        "not compared: the state after 3 events, what 2 events sent: the trace does not say it"
+        in said
+    )

@@ -190,6 +190,8 @@ def conform(
         replayed=replay.replayed,
         refusal=refusal,
         broken=tuple([(name, line, why) for name, (_, line, why) in replay.broken.items()]),
+        without_state=sum(p.event.state is None for p in places if p.event.node),
+        without_sent=sum(p.event.sent is None for p in places if p.event.node),
         broken_files=tuple([file for file, _, _ in replay.broken.values()]),
         hidden=tuple(replay.hidden),
         causality=links.causality(refusal is not None),

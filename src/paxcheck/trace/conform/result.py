@@ -62,6 +62,8 @@ class Conformance:
     """The result: how many events were replayed, and the refusal or the broken property, if any.
 
     `broken`: (property, line, reason), each in the file of `broken_files` at the same place.
+    `without_state`, `without_sent`: steps of nodes that do not say their state, or what they sent:
+    that was not compared.
     `verdict`: holds (every event is a step of the model and every property held), violated, or
     undetermined (there was nothing to check, or the search for an explanation gave up). `hidden`:
     what must have happened and is not in the trace; `undecided`: why nothing can be said (then
@@ -77,6 +79,8 @@ class Conformance:
     causality: Causality = field(default_factory=Causality)
     undecided: str = ""
     broken_files: tuple[str, ...] = ()
+    without_state: int = 0
+    without_sent: int = 0
 
     @property
     def verdict(self) -> Answer:

@@ -28,6 +28,11 @@ def as_text(result: Conformance, model: str) -> str:
         ways = " or: ".join(hidden.ways)
         lines.append(f"{hidden.file}:{hidden.line}: before this, and not in the trace: {ways}")
     lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
+    if result.without_state or result.without_sent:
+        lines.append(
+            f"not compared: the state after {result.without_state:,} events, "
+            f"what {result.without_sent:,} events sent: the trace does not say it"
+        )
     links = result.causality
     lines.append(
         f"{links.delivered:,} deliveries of known messages, {links.again:,} of them again, "
