@@ -47,8 +47,7 @@ def test_quorums() -> None:
     )
     assert properties.commit_needs_quorum(a, 4, ["a", "c"], majority_of_three) is None
     assert why(properties.commit_needs_quorum(a, 4, [], majority_of_three)) == (
-        "a, leader of term 1, committed index 4 when nobody had acknowledged it, "
-        "which is no quorum"
+        "a, leader of term 1, committed index 4 when nobody had acknowledged it, which is no quorum"
     )
 
 

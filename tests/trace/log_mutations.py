@@ -125,7 +125,6 @@ FIELDS: dict[str, dict[str, tuple[str, Change]]] = {
         "vote changed": ("state.vote.ballot", lower),
         "value changed": ("message.value", other),
         "decision changed": ("value{event=decide}", other),
-        "answer turned": ("message.granted", flipped),
     },
 }
 TEXTS: dict[str, dict[str, tuple[str, Change]]] = {
@@ -149,6 +148,7 @@ NODE = {
     "ccf": "msg.node",
     "etcd-log": "",
     "ceph-mon": "",
+    "multi-paxos-example": "",  # its names are letters
 }
 LINES = ("dropped", "doubled", "swapped", "node renamed")
 
@@ -158,9 +158,7 @@ def kinds(source: str) -> list[str]:
     return [*own, *[k for k in LINES if k != "node renamed" or NODE.get(source) != ""]]
 
 
-def mutate(
-    lines: list[bytes], source: str, kind: str, seed: int
-) -> tuple[list[bytes], int] | None:
+def mutate(lines: list[bytes], source: str, kind: str, seed: int) -> tuple[list[bytes], int] | None:
     """The log with one line changed, and the line's number; None where no line can be."""
     chance = random.Random(f"{source} {kind} {seed}")
     order = list(range(1, len(lines)))

@@ -5,6 +5,7 @@ need no quorum: for those, a log that it finds nothing in is a possible log.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from paxcheck.paxos import facts as f
@@ -102,7 +103,7 @@ def _acceptor(own: list[f.Fact], for_all: bool) -> set[str]:
             if any(before > ballot for before, _ in ballots[:at]):
                 found.add("no-vote-below-promise" if voted else "promise-never-goes-back")
     for ballots in [*held.values(), *votes.values()]:
-        for one, two in zip(ballots, ballots[1:], strict=False):
+        for one, two in pairwise(ballots):
             if one is not None and (two is None or two < one):
                 found.add("durable-acceptor")
     return found
@@ -114,7 +115,7 @@ def _server(own: list[f.Fact]) -> set[str]:
     if terms != sorted(terms):
         found.add("term-never-goes-back")
     held = [x for x in own if isinstance(x, f.VoteHeld)]
-    for one, two in zip(held, held[1:], strict=False):
+    for one, two in pairwise(held):
         if one.term == two.term and one.candidate is not None and two.candidate is None:
             found.add("durable-vote")
     life: list[int] = []

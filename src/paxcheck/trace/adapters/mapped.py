@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jmespath
 import msgspec
@@ -69,13 +69,14 @@ class _Value:
         except JMESPathError as problem:
             raise ValueError(f"{self.where}: {problem}") from None
         if self.parts:
-            items: Any = found if isinstance(found, list) else []
+            items = cast("list[Any]", found) if isinstance(found, list) else []
             return [
                 {name: part.of({**line, "item": item}) for name, part in self.parts.items()}
                 for item in items
                 if item is not None
             ]
-        if found in self.none and not (isinstance(found, bool) and found not in (True, False)):
+        # 0 is no False here: JSON keeps the two apart.
+        if any(found == none and type(found) is type(none) for none in self.none):
             return None
         if self.table:
             key = str(found).lower() if isinstance(found, bool) else str(found)
