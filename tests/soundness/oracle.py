@@ -55,6 +55,8 @@ def enumerate_all(spec: Spec, most: int = 20_000) -> Found | None:
     graph.add_edges_from((a, b) for a, out in edges.items() for b, _ in out)
     far = nx.single_source_shortest_path_length(graph, first)
     last = spec.nodes - 1
+    # A run may end where only faults can strike, which spends a budget (state[2]).
+    ends = {s for s, out in edges.items() if all(after[2] != s[2] for after, _ in out)}
 
     def least(lengths: Iterator[int]) -> int | None:
         return min(lengths, default=None)
@@ -63,15 +65,13 @@ def enumerate_all(spec: Spec, most: int = 20_000) -> Found | None:
         distinct=len(edges),
         generated=sum(map(len, edges.values())),
         depth=max(far.values()),
-        terminal=sum(not out for out in edges.values()),
+        terminal=len(ends),
         lengths={
             "never_bad": least(far[s] for s in edges if (s[0][0][0], s[0][last][1]) == spec.bad),
             "never_bad_step": least(
                 far[s] + 1 for s, out in edges.items() for _, d in out if d == spec.bad_step
             ),
-            "good_end": least(
-                far[s] for s, out in edges.items() if not out and s[0][0][0] != spec.end
-            ),
+            "good_end": least(far[s] for s in ends if s[0][0][0] != spec.end),
             "goal": least(
                 far[s] for s in edges if (s[0][last][0], len(s[0][last][2])) == spec.goal
             ),

@@ -8,6 +8,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from law import SCOPES, law, protocol_of
 from random_protocols import Random, Spec, build, specs
 
 from paxcheck.engine import reference
@@ -15,11 +16,9 @@ from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.limits import Limits
 from paxcheck.engine.verdict import Verdict
-from paxcheck.loading import bundled_models, load_model
 from paxcheck.protocol import Protocol, System
 from paxcheck.trace.replay import replay, shows
 
-SCOPES = [(m, s) for m in bundled_models() for s in load_model(m).scopes]
 EXAMPLES = int(os.environ.get("PAXCHECK_EXAMPLES", "400"))
 PROFILE = settings(
     max_examples=EXAMPLES,
@@ -29,7 +28,9 @@ PROFILE = settings(
 )
 
 
-def same(protocol: Protocol, most: int | None = None) -> Verdict | None:
+def same(
+    protocol: Protocol, most: int | None = None, plain: Verdict | None = None
+) -> Verdict | None:
     """Compare the engines; None where the compiled engine says that it cannot run the system,
     or where there are more than `most` states.
     """
@@ -40,18 +41,18 @@ def same(protocol: Protocol, most: int | None = None) -> Verdict | None:
     if most is not None and fast.distinct_states >= most:
         assert fast.verdict != "holds"
         return None
-    plain = reference.explore(System(protocol), digest=True)
+    plain = plain or reference.explore(System(protocol), digest=True)
     assert fast.distinct_states == plain.distinct_states
     assert fast.generated_states == plain.generated_states
     assert fast.levels == plain.levels
     assert fast.terminal_states == plain.terminal_states
     assert fast.digest == plain.digest
     checks = {p.name: p for p in protocol.properties()}
-    for mine, law in zip(fast.properties, plain.properties, strict=True):
-        assert (mine.name, mine.verdict, mine.steps) == (law.name, law.verdict, law.steps)
-        assert mine.reason == law.reason
+    for mine, right in zip(fast.properties, plain.properties, strict=True):
+        assert (mine.name, mine.verdict, mine.steps) == (right.name, right.verdict, right.steps)
+        assert mine.reason == right.reason
         if not has_asking_actions(protocol):
-            assert mine.behavior == law.behavior
+            assert mine.behavior == right.behavior
         if mine.behavior is not None:
             breach = shows(replay(protocol, mine.behavior), checks[mine.name])
             assert (breach is None) == (mine.kind == "reachable")
@@ -68,9 +69,7 @@ def has_asking_actions(protocol: Protocol) -> bool:
 
 @pytest.mark.parametrize(("model", "scope"), SCOPES)
 def test_every_bundled_scope(model: str, scope: str) -> None:
-    protocol = load_model(model).protocol.from_scope(load_model(model).scopes[scope])
-    verdict = same(protocol)
-    assert verdict is not None
+    assert same(protocol_of(model, scope), plain=law(model, scope)) is not None
 
 
 @PROFILE

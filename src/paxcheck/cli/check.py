@@ -11,7 +11,15 @@ import click
 from paxcheck import __version__
 from paxcheck.cli import report
 from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
-from paxcheck.cli.options import Chosen, choose, limit_options, limits, scope_options
+from paxcheck.cli.options import (
+    Chosen,
+    choose,
+    limit_options,
+    limits,
+    processors,
+    scope_options,
+    threads_option,
+)
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
@@ -31,6 +39,7 @@ from paxcheck.protocol.system import System
 @click.option("--first", is_flag=True, help="Stop at the first violation.")
 @limit_options
 @checkpoint_options
+@threads_option
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option(
     "--symmetry/--no-symmetry",
@@ -38,6 +47,13 @@ from paxcheck.protocol.system import System
     show_default=True,
     help="In large scopes look at one state for all that differ in names only, where the model "
     "declares which names may be exchanged. All counts stay those of the whole space.",
+)
+@click.option(
+    "--reduction/--no-reduction",
+    "reduced",
+    default=True,
+    show_default=True,
+    help="In large scopes follow one order of two steps that commute; all are counted.",
 )
 @click.option(
     "--certificate",
@@ -78,8 +94,10 @@ def command(
     first: bool,
     folder: Path | None,
     every: float,
+    threads: int | None,
     engine: EngineName,
     symmetry: bool,
+    reduced: bool,
     certificate: Path | None,
     save: Path | None,
     form: str,
@@ -121,6 +139,8 @@ def command(
         digest=certificate is not None,
         symmetric=symmetric,
         checkpoint=checkpoint,
+        threads=threads or processors(),
+        reduced=reduced,
     )
     clear_line()
     if checkpoint is not None:

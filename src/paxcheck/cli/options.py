@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -39,6 +40,21 @@ class Chosen:
                     hint=f"its properties: {', '.join(known)}",
                 )
         return tuple([known[n] for n in names]) if names else tuple(known.values())
+
+
+def threads_option(command: F) -> F:
+    """How many threads the compiled engine may use."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="How many threads may search, in a large scope; the result is the same for any "
+        "number.  [default: one for each processor]",
+    )(command)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def scope_options(command: F) -> F:

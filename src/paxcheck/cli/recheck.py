@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from paxcheck import __version__
-from paxcheck.cli.options import limit_options, limits
+from paxcheck.cli.options import limit_options, limits, processors, threads_option
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.engine.certificate import (
     Certificate,
@@ -24,21 +24,28 @@ from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 
+MOST_PLAIN = 2_000_000
+"""States that the reference engine counts in reasonable time."""
+
 
 @click.command("recheck")
 @click.argument("certificate", metavar="CERT", type=click.Path(dir_okay=False, path_type=Path))
 @limit_options
+@threads_option
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="auto: another engine than the one that made the certificate.",
+    help="auto: another engine than the one that made the certificate; for large scopes the "
+    "compiled engine, with all its reductions switched off.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-def command(certificate: Path, engine: EngineName, form: str, **limit_values: Any) -> int:
+def command(
+    certificate: Path, engine: EngineName, form: str, threads: int | None, **limit_values: Any
+) -> int:
     """Count again what a certificate says, with another engine, and compare.
 
     `paxcheck check MODEL --certificate CERT` writes a certificate. The model is loaded (it is
@@ -55,7 +62,8 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
             hint="check it again, or go back to the files of that time",
         )
     if engine == "auto":
-        engine = "reference" if old.engine == "compiled" else "compiled"
+        small = old.distinct_states <= MOST_PLAIN
+        engine = "reference" if old.engine == "compiled" and small else "compiled"
     properties = [p for p in protocol.properties() if p.name in old.properties]
     verdict = explore(
         System(protocol),
@@ -64,6 +72,8 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
         limits=limits(**limit_values),
         report=reporter(),
         digest=True,
+        threads=threads or processors(),
+        reduced=False,
     )
     clear_line()
     new = certify(verdict, protocol, model=old.model, path=model.path, version=__version__)

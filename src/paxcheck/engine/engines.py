@@ -31,13 +31,17 @@ def explore(
     digest: bool = False,
     symmetric: bool = False,
     checkpoint: Checkpoint | None = None,
+    threads: int = 1,
+    reduced: bool = True,
 ) -> Verdict:
     """Explore a system with the engine asked for; `notes` of the verdict explain the choice.
 
     `auto` takes the compiled engine where it can run the system, else the reference engine.
     `digest`: compute that of the set of states. `symmetric`: the compiled engine may look at one
-    state of each orbit only; the counts stay those of all states. Raises UsageError when the
-    compiled engine is asked for and cannot.
+    state of each orbit only; the counts stay those of all states. `threads`: how many the
+    compiled engine may use in a large search; `reduced`: whether it may follow only one order of
+    two steps that commute; the result is the same. Raises UsageError when the compiled engine is
+    asked for and cannot.
     """
     why = "asked for"
     if engine != "reference":
@@ -51,6 +55,8 @@ def explore(
                 digest=digest,
                 symmetric=symmetric,
                 checkpoint=checkpoint,
+                threads=threads,
+                reduced=reduced,
             )
             why = "the fastest for this system" if engine == "auto" else why
             return replace(verdict, notes=(f"engine compiled: {why}", *verdict.notes))

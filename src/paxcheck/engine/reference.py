@@ -129,7 +129,7 @@ class Search:
         number = self.number[world]
         quiet = True
         for transition in self.system.successors(world, self.counting.tried):
-            quiet = False
+            quiet = quiet and transition.step.is_fault
             self.judge.step(world, transition, (number, transition.step))
             self._reach(transition, number)
         if quiet:

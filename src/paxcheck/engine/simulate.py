@@ -49,9 +49,10 @@ def simulate(
             judge.state(world, path)
             for _ in range(steps):
                 open_steps = list(system.successors(world, counting.tried))
-                if not open_steps:
+                if all(transition.step.is_fault for transition in open_steps):
                     terminal += 1
                     judge.end(world, path)
+                if not open_steps:
                     break
                 taken = chance.choice(open_steps)
                 path = (*path, taken.step)

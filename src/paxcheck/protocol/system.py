@@ -61,6 +61,13 @@ class Step:
             return self.trigger.to
         return None if isinstance(self.trigger, NetworkFault) else self.trigger.node
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether a fault strikes. It may, but it need not: a run can end without it."""
+        if isinstance(self.trigger, NetworkFault):
+            return self.trigger.kind != "heal"
+        return isinstance(self.trigger, NodeFault)
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -162,6 +169,10 @@ class System:
                 if not _is_cut(world.cut, envelope):
                     yield from self.local_steps(world, i, envelope, sent, tried)
         yield from self._network_steps(world)
+
+    def is_terminal(self, world: World) -> bool:
+        """Whether a run can end in a state: no step but a fault is possible."""
+        return all(transition.step.is_fault for transition in self.successors(world))
 
     def local_steps(
         self,

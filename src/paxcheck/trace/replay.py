@@ -78,7 +78,7 @@ def shows(behavior: Behavior, prop: Property) -> Broken | None:
         frame = behavior.frames[-1]
         view = system.step_view(frame.before, Transition(frame.step, frame.after, frame.outcome))
         return prop.judge(view) if view is not None else None
-    if prop.kind == "at_end" and any(True for _ in system.successors(behavior.last)):
+    if prop.kind == "at_end" and not system.is_terminal(behavior.last):
         return None
     return prop.judge(WorldView(system, behavior.last))
 

@@ -11,7 +11,8 @@ from paxcheck.engine.checkpoint import Checkpoint
 class How:
     """`hand_over`: from so many states on the native tier takes over; None: never.
 
-    `checkpoint`: where the search is saved, and what it goes on from.
+    `checkpoint`: where the search is saved, and what it goes on from. `threads`: how many the
+    native tier may use. `reduced`: whether it may follow one order of two steps that commute.
     """
 
     stop_at_first: bool = False
@@ -19,3 +20,5 @@ class How:
     symmetric: bool = False
     hand_over: int | None = None
     checkpoint: Checkpoint | None = None
+    threads: int = 1
+    reduced: bool = True

@@ -1,23 +1,27 @@
-"""Tables for networks whose messages go away: a local state and an inbox for each node.
+"""Tables for networks whose messages go away: each node with its inbox.
 
-In a bag or a fifo network the messages to one node are one component of the state, its *inbox*;
-the network as a whole is never one component (there are far fewer distinct inboxes than distinct
-networks). What a node can do depends on its local state, its inbox and the cut between the nodes,
-so it is computed once for each such triple. A step changes the node's local state, its inbox, and
-the inboxes of those to whom it sends.
+In a bag or a fifo network the state of the whole system is a vector of small numbers, one for each
+node: a *row* stands for the node's local state together with its inbox, the messages on their way
+to it. (The network as a whole is never one component: there are far fewer distinct inboxes than
+distinct networks.) What a node may do follows from its row. A step changes the node's row, and the
+rows of those to whom it sends, by what is added to their inboxes.
 
-A set network with partitions is held in the same way.
+A set network with partitions is held in the same way. There a row also has what its node published,
+which nobody receives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Alarm, Unsupported
-from paxcheck.engine.fingerprint import Fingerprint, Pair
+from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.execute import Local, NodeFault, Outcome
+from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
@@ -25,60 +29,80 @@ from paxcheck.protocol.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One row of a component: a local state (what was sent is in no mask), or an inbox."""
+class Seat:
+    """One row: a node's local state, its inbox, and what it published (`sent` is in no mask)."""
 
     local: Local
     inbox: State = None
+    published: frozenset[Envelope] = frozenset()
     sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One step of a node: its local state and inbox after it, and what goes to which inbox."""
+    """One step of a node: its row after it, and which group of messages goes to which node."""
 
-    local: int
-    inbox: int
-    sends: tuple[tuple[int, tuple[Envelope, ...]], ...]
+    row: int
+    sends: tuple[tuple[int, int], ...] = ()
 
 
 class InboxTables:
-    """The tables of one system, component by component: the nodes, then their inboxes.
+    """The tables of one system. `rows[i][n]`: row n of node i, from 1 on.
 
-    The last inbox is for published messages. `rows[c][n]` is row n of component c.
+    `groups`: what was ever sent to one inbox at once. `cuts`: the sides of the partitions, None
+    first.
     """
 
     def __init__(self, system: System) -> None:
         self.system = system
         self.nodes = len(system.names)
-        receivers = [*system.names, PUBLISHED]
-        self.inbox_of = {name: self.nodes + k for k, name in enumerate(receivers)}
-        count = self.nodes + len(receivers)
-        self.rows: list[list[Place]] = [[Place(())] for _ in range(count)]
-        self._ids: list[dict[Any, int]] = [{} for _ in range(count)]
+        self.rows: list[list[Seat]] = [[Seat(())] for _ in system.names]
+        self._ids: list[dict[Any, int]] = [{} for _ in system.names]
         self._pairs: dict[tuple[int, Local, Trigger], tuple[Outcome, ...]] = {}
-        self._added: list[dict[Any, int]] = [{} for _ in range(count)]
+        self._added: list[dict[tuple[int, int], int]] = [{} for _ in system.names]
         self.class_masks: dict[type[Message], int] = {}
         self.alarms: list[Alarm] = []
         self.errors = False
         self.calls = 0
-        self.groups: list[tuple[Envelope, ...]] = []  # what was ever sent to one inbox at once
+        self.groups: list[tuple[Envelope, ...]] = []
         self._group_ids: dict[tuple[Envelope, ...], int] = {}
         self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
+        others = system.names[1:]
+        sizes = range(1, len(others) + 1 if "partition" in system.budgets else 1)
+        self.cuts: list[frozenset[str] | None] = [
+            None,
+            *[frozenset(side) for size in sizes for side in combinations(others, size)],
+        ]
 
     def initial(self) -> tuple[int, ...]:
         """The rows of the initial state."""
         world = self.system.initial()
-        numbers = [self.local(i, local) for i, local in enumerate(world.locals)]
-        for name in self.inbox_of:
-            part = self._part(world.network, name)
-            numbers.append(self.inbox(self.inbox_of[name], part))
+        return self.numbers(world)
+
+    def numbers(self, world: World) -> tuple[int, ...]:
+        """The rows of a world."""
+        numbers: list[int] = []
+        for i, name in enumerate(self.system.names):
+            inbox = self._part(world.network, name)
+            published = frozenset[Envelope]()
+            if self.system.network == "set":
+                published = frozenset(
+                    [e for e in world.network if e.to == PUBLISHED and e.sender == name]
+                )
+            numbers.append(self.row(i, world.locals[i], inbox, published))
         return tuple(numbers)
 
-    def fingerprint(self, prints: Fingerprint, c: int, number: int) -> Pair:
-        """The numbers of a row: those of a local state, or of the messages of an inbox."""
-        place = self.rows[c][number]
-        return prints.local(c, place.local) if c < self.nodes else prints.messages(place.inbox)
+    def fingerprint(self, prints: Fingerprint, i: int, number: int) -> Pair:
+        """The numbers of a row: those of its local state, and of its messages."""
+        seat = self.rows[i][number]
+        return add(
+            [
+                prints.local(i, seat.local),
+                prints.messages(seat.inbox),
+                # What is published is there in a set network only, where messages are a set.
+                prints.messages(seat.published) if seat.published else (0, 0),
+            ]
+        )
 
     def _part(self, network: State, name: str) -> State:
         """The messages of a network that go to one receiver."""
@@ -89,118 +113,121 @@ class InboxTables:
             return tuple([e for e in network if e.to == name])
         return tuple([item for item in network if item[0][1] == name])
 
-    def local(self, i: int, local: Local) -> int:
-        """The number of a local state of node `i`."""
-        return self._number(i, local, Place(local))
-
-    def inbox(self, c: int, inbox: State) -> int:
-        """The number of an inbox."""
-        return self._number(c, inbox, Place((), inbox))
-
-    def _number(self, c: int, key: Any, place: Place) -> int:
-        number = self._ids[c].get(key)
+    def row(self, i: int, local: Local, inbox: State, published: frozenset[Envelope]) -> int:
+        """The number of a row of node `i`; numbers never change."""
+        key = (local, inbox, published)
+        number = self._ids[i].get(key)
         if number is None:
-            number = self._ids[c][key] = len(self.rows[c])
-            self.rows[c].append(place)
+            number = self._ids[i][key] = len(self.rows[i])
+            self.rows[i].append(Seat(local, inbox, published))
         return number
 
-    def acts(self, i: int, local: int, inbox: int) -> list[Move]:
+    # What a node may do -----------------------------------------------------------------------
+
+    def acts(self, i: int, number: int) -> list[Move]:
         """The steps of node `i` by actions."""
-        if self.journal is not None:
-            self.journal.append(["acts", i, local, inbox])
+        self._note("acts", i, number)
         found: list[Move] = []
         for trigger in self.system.triggers(i):
             if not isinstance(trigger, NodeFault):
-                self._add(found, i, local, inbox, trigger)
+                self._add(found, i, number, trigger)
         return found
 
-    def deliveries(self, i: int, local: int, inbox: int, cut: frozenset[str] | None) -> list[Move]:
-        """The steps of node `i` by the messages of its inbox that the cut lets through."""
-        if self.journal is not None:
-            side = None if cut is None else sorted(cut)
-            self.journal.append(["deliveries", i, local, inbox, side])
-        name = self.system.names[i]
-        box = self.inbox_of[name]
+    def arriving(self, i: int, number: int) -> list[Envelope]:
+        """The messages that node `i` may take, in canonical order."""
+        return self.system.net.deliverable(self.rows[i][number].inbox)
+
+    def delivery(self, i: int, number: int, k: int) -> list[Move]:
+        """The steps of node `i` when it takes message `k` of those that it may take."""
+        self._note("delivery", i, number, k)
         found: list[Move] = []
-        for envelope in self.system.net.deliverable(self.rows[box][inbox].inbox):
-            if cut is None or (envelope.sender in cut) == (name in cut):
-                self._add(found, i, local, inbox, envelope)
+        self._add(found, i, number, self.arriving(i, number)[k])
         return found
 
-    def fault(self, i: int, local: int, inbox: int, kind: str) -> list[Move]:
-        """The steps of a fault that hits node `i`; only for one whose budget is not spent."""
-        if self.journal is not None:
-            self.journal.append(["fault", i, local, inbox, kind])
+    def fault(self, i: int, number: int, kind: str) -> list[Move]:
+        """The steps of a fault that hits node `i` or its inbox; only where its budget allows it."""
+        self._note("fault", i, number, kind)
         found: list[Move] = []
-        self._add(found, i, local, inbox, NodeFault(self.system.names[i], kind))
+        if kind in NODE_FAULTS:
+            self._add(found, i, number, NodeFault(self.system.names[i], kind))
+            return found
+        net, seat = self.system.net, self.rows[i][number]
+        change = net.lose if kind == "loss" else net.duplicate
+        for envelope in net.copies(seat.inbox):
+            after = change(seat.inbox, envelope)
+            found.append(Move(self.row(i, seat.local, after, seat.published)))
         return found
 
-    def _add(self, found: list[Move], i: int, local: int, inbox: int, trigger: Trigger) -> None:
-        state = self.rows[i][local].local
-        if self.system.shapes[i].stopped(state):
+    def _add(self, found: list[Move], i: int, number: int, trigger: Trigger) -> None:
+        seat = self.rows[i][number]
+        if self.system.shapes[i].stopped(seat.local):
             return
-        box = self.inbox_of[self.system.names[i]]
-        net = self.system.net
-        for branch, outcome in enumerate(self._outcomes(i, state, trigger)):
+        net, name = self.system.net, self.system.names[i]
+        for branch, outcome in enumerate(self._outcomes(i, seat.local, trigger)):
             if outcome.error is not None:
                 self.errors = True
-                self.alarms.append(Alarm(i, local, Step(trigger, branch), outcome))
+                self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
+                found.append(Move(0))
                 continue
-            rest = inbox
-            same = outcome.local == state
+            inbox, published = seat.inbox, seat.published
+            same = outcome.local == seat.local
             if isinstance(trigger, Envelope) and net.consumes(same and not outcome.sent):
-                rest = self.inbox(box, net.take(self.rows[box][inbox].inbox, trigger))
-            sends: dict[int, list[Envelope]] = {}
+                inbox = net.take(inbox, trigger)
+            sends: dict[str, list[Envelope]] = {}
             for envelope in outcome.sent:
-                sends.setdefault(self.inbox_of[envelope.to], []).append(envelope)
-            for group in sends.values():
-                self._group(tuple(group))
-            if box in sends:  # to itself: its inbox is known here
-                rest = self.add(box, rest, tuple(sends.pop(box)))
-            if same and rest == inbox and not sends:
+                sends.setdefault(envelope.to, []).append(envelope)
+            inbox = net.send(inbox, sends.pop(name, ()))
+            published = published.union(sends.pop(PUBLISHED, ()))
+            after = self.row(i, outcome.local, inbox, published)
+            if after == number and not sends:
                 continue
-            self.alarms.append(Alarm(i, local, Step(trigger, branch), outcome))
-            groups = tuple([(c, tuple(group)) for c, group in sends.items()])
-            found.append(Move(self.local(i, outcome.local), rest, groups))
+            self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
+            groups = [
+                (self.system.index[to], self.group(tuple(group))) for to, group in sends.items()
+            ]
+            found.append(Move(after, tuple(groups)))
 
-    def add(self, c: int, inbox: int, envelopes: tuple[Envelope, ...]) -> int:
-        """The inbox after these envelopes were sent to it."""
-        after = self._added[c].get((inbox, envelopes))
+    def add(self, i: int, number: int, group: int) -> int:
+        """The row of node `i` after a group of messages was sent to it."""
+        after = self._added[i].get((number, group))
         if after is None:
-            if self.journal is not None:
-                self.journal.append(["add", c, inbox, self._group(envelopes)])
-            after = self.inbox(c, self.system.net.send(self.rows[c][inbox].inbox, envelopes))
-            self._added[c][inbox, envelopes] = after
+            self._note("add", i, number, group)
+            seat = self.rows[i][number]
+            inbox = self.system.net.send(seat.inbox, self.groups[group])
+            after = self.row(i, seat.local, inbox, seat.published)
+            self._added[i][number, group] = after
         return after
 
-    def _group(self, envelopes: tuple[Envelope, ...]) -> int:
+    def added(self, i: int) -> Iterable[tuple[tuple[int, int], int]]:
+        """Every (row, group) of node `i` that is known, with the row after it."""
+        return self._added[i].items()
+
+    def group(self, envelopes: tuple[Envelope, ...]) -> int:
         """The number of what is sent to one inbox at once."""
         number = self._group_ids.setdefault(envelopes, len(self.groups))
         if number == len(self.groups):
             self.groups.append(envelopes)
         return number
 
-    def change(self, c: int, inbox: int, kind: str) -> list[int]:
-        """The inboxes after one copy was lost, or doubled."""
+    def _note(self, *call: Any) -> None:
         if self.journal is not None:
-            self.journal.append(["change", c, inbox, kind])
-        net, state = self.system.net, self.rows[c][inbox].inbox
-        after = net.lose if kind == "loss" else net.duplicate
-        return [self.inbox(c, after(state, envelope)) for envelope in net.copies(state)]
+            self.journal.append(list(call))
 
-    def world(
-        self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: frozenset[str] | None
-    ) -> World:
+    # Back to worlds ---------------------------------------------------------------------------
+
+    def world(self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int = 0) -> World:
         """The world that a vector of rows stands for."""
-        parts = [self.rows[c][numbers[c]].inbox for c in self.inbox_of.values()]
+        seats = [self.rows[i][number] for i, number in enumerate(numbers)]
+        network: State
         if self.system.network == "set":
-            network: State = frozenset[Envelope]().union(*parts)
+            network = frozenset[Envelope]().union(
+                *[s.inbox for s in seats], *[s.published for s in seats]
+            )
         elif self.system.network == "bag":
-            network = self.system.net.send((), [e for part in parts for e in part])
+            network = self.system.net.send((), [e for s in seats for e in s.inbox])
         else:
-            network = tuple(sorted([item for part in parts for item in part]))
-        locals_ = tuple([self.rows[i][numbers[i]].local for i in range(self.nodes)])
-        return World(locals_, network, budgets, cut)
+            network = tuple(sorted([item for s in seats for item in s.inbox]))
+        return World(tuple([s.local for s in seats]), network, budgets, self.cuts[cut])
 
     def pairs(self) -> list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""
@@ -222,17 +249,17 @@ class InboxLens(Lens):
     """What a property sees of local states, and of inboxes where it asks for messages."""
 
     def grow(self, i: int) -> None:
-        """Classify the rows of component `i` that are new."""
+        """Classify the rows of node `i` that are new."""
         tables = self.tables
-        assert isinstance(tables, InboxTables)
-        if i < tables.nodes:
-            super().grow(i)
-            return
         known, ids = self.classes[i], self._class_ids[i]
+        look_at = self._looks(i)
         kinds = tuple(self._kinds)
-        for place in tables.rows[i][len(known) :]:
-            copies = tables.system.net.copies(place.inbox)
-            look = frozenset([e.message for e in copies if isinstance(e.message, kinds)])
+        for seat in tables.rows[i][len(known) :]:
+            inside = frozenset[Message]()
+            if kinds:
+                copies = [*tables.system.net.copies(seat.inbox), *seat.published]
+                inside = frozenset([e.message for e in copies if isinstance(e.message, kinds)])
+            look = (inside, *look_at(seat.local))
             known.append(ids.setdefault(look, len(ids) + 1))
 
 

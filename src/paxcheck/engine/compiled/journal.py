@@ -20,7 +20,7 @@ Call = list[Any]
 """The name of a method and its arguments, as JSON."""
 
 _OF_TABLES = ("fill", "fill_acts", "fill_fault")
-_OF_INBOXES = ("acts", "fault", "change")
+_OF_INBOXES = ("acts", "delivery", "fault", "add")
 _OF_SYMMETRY = ("close", "bit_image")
 
 
@@ -49,17 +49,9 @@ def _replay_rows(tables: Tables, name: str, args: list[Any]) -> None:
 
 
 def _replay_inboxes(tables: InboxTables, name: str, args: list[Any]) -> None:
-    if name in _OF_INBOXES:
-        getattr(tables, name)(*args)
-    elif name == "deliveries":
-        i, local, inbox, cut = args
-        side: frozenset[str] | None = None if cut is None else frozenset(cut)
-        tables.deliveries(i, local, inbox, side)
-    elif name == "add":
-        group: int = args[2]
-        tables.add(args[0], args[1], tables.groups[group])
-    else:
+    if name not in _OF_INBOXES:
         raise ValueError(f"{name!r} is no call of these tables")
+    getattr(tables, name)(*args)
 
 
 def counts(tables: Tables | InboxTables) -> list[int]:

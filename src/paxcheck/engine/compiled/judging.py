@@ -7,10 +7,11 @@ to it, and keeps its answers by the classes of all nodes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paxcheck.engine.compiled.tables import Alarm
+from paxcheck.protocol.execute import Local
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.world import Part, World, WorldView
 
@@ -41,21 +42,26 @@ class Lens:
     def grow(self, i: int) -> None:
         """Classify the rows of node `i` that are new."""
         known, rows, ids = self.classes[i], self.tables.rows[i], self._class_ids[i]
-        shape = self.tables.system.shapes[i]
-        where = [shape.names.index(f) for f in self._fields[i] if f != "stopped"]
-        stopped = "stopped" in self._fields[i]
+        look_at = self._looks(i)
         mask = 0
         for kind in self._kinds:
             for found, bits in self.tables.class_masks.items():
                 if issubclass(found, kind):
                     mask |= bits
         for row in rows[len(known) :]:
-            look = (
-                row.sent & mask,
-                stopped and shape.stopped(row.local),
-                *[row.local[position] for position in where],
-            )
+            look = (row.sent & mask, *look_at(row.local))
             known.append(ids.setdefault(look, len(ids) + 1))
+
+    def _looks(self, i: int) -> Callable[[Local], tuple[Any, ...]]:
+        """What is seen of a local state of node `i`."""
+        shape = self.tables.system.shapes[i]
+        where = [shape.names.index(f) for f in self._fields[i] if f != "stopped"]
+        stopped = "stopped" in self._fields[i]
+
+        def look(local: Local) -> tuple[Any, ...]:
+            return (stopped and shape.stopped(local), *[local[position] for position in where])
+
+        return look
 
     def judge(self, numbers: Sequence[int], world: World) -> Broken | None:
         """Ask the property about a state that looks new, and keep the answer."""

@@ -1,102 +1,363 @@
 # pyright: basic
-"""How the native tier shows states to the properties.
+"""How the native tier answers the kernels: it fills entries, and shows states to the properties.
 
-The kernel hands over the states that look new to a property; here the property judges them. When it
-turns out to look at more than before, all states are shown to it again.
+The kernels hand over the states that look new to a property; here the property judges them. When it
+turns out to look at more than before, the states of the level are shown to it again.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from paxcheck.engine.compiled import kernel
+import numpy as np
+
+from paxcheck.engine.compiled.arrays import Arrays
+from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.judging import Lens
-from paxcheck.engine.compiled.store import Store
+from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.questions import Question
+from paxcheck.engine.compiled.store import BATCH, Store
 from paxcheck.engine.compiled.symmetry import NotSymmetric
+from paxcheck.protocol.execute import Act
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.world import World
 
+TAKEN = 1 << 63
+
 
 class Looks(Store):
-    """A store whose states are judged; `_judged`: the states before this one are."""
+    """A store whose tables are filled and whose states are judged."""
 
-    def _judge_all(self) -> None:
-        """Show every state that was not judged yet to the properties."""
-        while not (self._scan_states() and self._scan_ends()):
-            self._prepare(fresh=True)
-        self._judged = self.distinct
-        self._ended = int(self.counters[kernel.CURSOR])
+    tables: Any
+    findings: Findings
+    arrays: Arrays
 
-    def _scan_states(self) -> bool:
-        at = self._judged
-        while at < self.distinct and self.layout.lenses[0]:
-            at = kernel.judge_range(
-                self._widths, self.layout, self.work, self.log, at, self.distinct,
-                self.arrays.nodes, self.counters,
-            )  # fmt: skip
-            if not self._ask_pending():
-                return False
-            self._room_to_see()
-        return True
+    def begin_looking(self) -> None:
+        """Nothing was judged so far."""
+        self.lenses: list[Lens] = []
+        self.questions: list[Question] = []
+        self.breached: dict[str, Lens] = {}
+        self._classified: list[list[int]] = []
+        self._classes: Any = None
+        self._renamed: list[int] = []
+        self._envelopes: dict[int, Envelope] = {}
+        self._answers: list[dict[tuple[int, ...], int]] = []
+        self._steps_known: dict[Any, list[str]] = {}
 
-    def _scan_ends(self) -> bool:
-        at, end = self._ended, int(self.counters[kernel.CURSOR])
-        while at < end and self.layout.lenses[1]:
-            at = kernel.judge_ends(
-                self._widths, self._masks, self.layout, self.work, self.log, at, end,
-                self.arrays.nodes, self.arrays.fields, self.counters,
-            )  # fmt: skip
-            if not self._ask_pending():
-                return False
-            self._room_to_see()
-        return True
+    # What the kernels are told --------------------------------------------------------------
 
-    def _judge_pending(self) -> None:
-        """Ask the properties about the states that look new to them."""
-        if not self._ask_pending():
-            # A property looked at more than before: states that were found in the meantime may
-            # differ in what it did not look at then. Show all of them again.
-            self._prepare(fresh=True)
-            self._judge_all()
-        self._judged = self.distinct
-        self._ended = int(self.counters[kernel.CURSOR])
-        if len(self.findings.states) + len(self.findings.ends) != len(self._looked_at):
-            self._prepare(fresh=True)
+    def describe(self, *, fresh: bool = False) -> None:
+        """Make the control blocks fit the tables. `fresh`: forget which looks were seen."""
+        arrays = self.arrays
+        lenses = [*self.findings.states, *self.findings.ends]
+        looks = [*lenses, *self.questions]
+        if fresh or self._classes is not arrays.classes or looks != self.lenses + self.questions:
+            fresh = True
+        self.lens_total = len(looks)
+        if fresh:
+            self.lenses = lenses
+            if len(looks) > arrays.classes.shape[0]:
+                arrays.lens_count = len(looks)
+                arrays.classes = np.zeros((len(looks), arrays.total), np.int32)
+            self._classes = arrays.classes
+            self._classified = [[0] * arrays.nodes for _ in looks]
+            arrays.classes[:] = 0
+            self._fields = np.zeros((max(1, len(looks)), arrays.nodes), np.int64)
+            self._empty_answers()
+        for k, look in enumerate(looks):
+            for i in look.nodes:
+                self._fields[k, i] = 1
+                first, rows = self._classified[k][i], len(self.tables.rows[i])
+                if isinstance(look, Question) and i == look.node:
+                    first = 0
+                if first < rows:
+                    look.grow(i)
+                    start = int(arrays.base[i])
+                    arrays.classes[k, start + first : start + rows] = look.classes[i][first:rows]
+                    self._classified[k][i] = rows
+        arrays.questions = len(self.questions)
+        arrays.describe(self.main)
+        block = self.main
+        block[at.STATES_LENSES] = len(self.findings.states)
+        block[at.END_LENSES] = len(self.findings.ends)
+        block[at.QUESTIONS] = len(self.questions)
+        block.point(
+            {
+                at.LENS_FIELDS_AT: self._fields,
+                at.ASKER_AT: np.array([q.node for q in self.questions] or [0], np.int64),
+            }
+        )
+        if self.symmetry is not None:
+            self._describe_symmetry(fresh)
+        self.describe_states()
+        for worker in self.workers:
+            self.fit(worker)
+            if fresh:
+                worker.block[at.PENDING] = 0
+                slots = worker.block[at.SEEN_SLOTS]
+                worker.see(slots, len(looks), arrays.width)
 
-    def _ask_pending(self) -> bool:
-        """Judge what the kernel handed over, in order; False when a property looked further."""
-        c = self.counters
-        pending = self.work.pending[: int(c[kernel.PENDING])].tolist()
-        c[kernel.PENDING] = 0
-        width = self.arrays.width
+    def _describe_symmetry(self, fresh: bool) -> None:
+        arrays, symmetry, block = self.arrays, self.symmetry, self.main
+        assert symmetry is not None
+        sizes = [len(rows) for rows in self.tables.rows]
+        if fresh or self._renamed != sizes:
+            symmetry.describe(block, arrays)
+            self._renamed = [len(rows) for rows in self.tables.rows]
+
+    # Requests -------------------------------------------------------------------------------
+
+    def answer(self) -> None:
+        """Fill the entries that the kernels asked for, and judge what they handed over."""
+        requests: set[tuple[int, int, int]] = set()
+        pending: list[tuple[int, int]] = []
+        for worker in self.workers:
+            requests.update(map(tuple, worker.taken(at.REQUESTS_AT, at.REQUESTS, 3)))
+            pending += [(p, k) for p, k in worker.taken(at.PENDING_AT, at.PENDING, 2)]
+        if requests:
+            self.fill(sorted(requests))
+        if pending:
+            self._judge(sorted(pending))
+
+    def fill(self, requests: list[tuple[int, int, int]]) -> None:
+        """Let the tables compute entries, and write them."""
+        arrays = self.arrays
+        arrays.requested[:] = 0
+        for i, number, bit in requests:
+            arrays.compute(i, number, bit)
+            self.note_breaches()
+            if self.symmetry is not None and bit >= 0:
+                self.symmetry.check(i, number, arrays.what(i, bit))
+                self.note_breaches()
+        self.take_over(requests)
+
+    def take_over(self, entries: list[tuple[int, int, int]]) -> None:
+        """Write entries that the tables have computed into the arrays."""
+        arrays = self.arrays
+        old = self.packing()
+        if arrays.sync():
+            arrays.describe(self.main)
+            self.repack(old)
+        asks = self._new_questions()
+        for entry in entries:
+            arrays.fill(*entry)
+        self.describe(fresh=asks)
+
+    def _new_questions(self) -> bool:
+        """Take over the actions that ask; whether there are new ones, or they ask for more."""
+        tables, arrays = self.tables, self.arrays
+        if not getattr(tables, "asks", False):
+            return False
+        known = {(q.node, q.action) for q in self.questions}
+        changed = False
+        for i, rows in enumerate(tables.rows):
+            for action in dict.fromkeys(a for row in rows for a in row.asking):
+                if (i, action) not in known:
+                    self.questions.append(Question(tables, i, action))
+                    changed = True
+        for question in self.questions:
+            if question.stale:
+                question.forget()
+                changed = True
+        arrays.asked = [(q.node, q.mask) for q in self.questions]
+        if changed:
+            arrays.write_again()  # what may sleep on after a step follows from who asks for what
+        return changed
+
+    def note_breaches(self) -> None:
+        """Set traps at the entries that were just computed and that break a step property."""
+        tables, found = self.tables, self.findings.found
+        for alarm in tables.alarms:
+            names = [name for name in self._breaches(alarm) if name not in found]
+            if names:
+                what = self.arrays.what_of(alarm.node, alarm.step.trigger)
+                self.arrays.traps.setdefault((alarm.node, alarm.row, what), set()).update(names)
+        tables.alarms.clear()
+
+    def _breaches(self, alarm: Any) -> list[str]:
+        key = (alarm.node, alarm.row, alarm.step)
+        known = self._steps_known.get(key)
+        if known is None:
+            judged = self.findings._steps.breaches(alarm)
+            known = self._steps_known[key] = [name for name, _ in judged]
+        return known
+
+    # Questions ------------------------------------------------------------------------------
+
+    def _empty_answers(self) -> None:
+        self._answers = [{} for _ in self.questions]
+        self._answer_slots = 1 << 12
+        self._room_for_answers()
+
+    def _room_for_answers(self) -> None:
+        slots, width, count = self._answer_slots, self.arrays.width, max(1, len(self.questions))
+        self._answer_keys = np.zeros((count, slots * width), np.uint64)
+        self._answer_records = np.zeros((count, slots), np.int32)
+        self.main[at.ANSWERS_SLOTS] = slots
+        self.main.point({at.ANSWERS_AT: self._answer_keys, at.ANSWER_AT: self._answer_records})
+        self.version += 1
+
+    def _ask(self, asked: dict[int, list[tuple[tuple[int, ...], tuple[int, ...]]]]) -> None:
+        """Answer questions. `asked[q]`: keys, each with the rows of a state that has it."""
+        arrays = self.arrays
+        new: dict[int, dict[tuple[int, ...], tuple[int, ...]]] = {}
+        traps: list[tuple[int, tuple[int, ...], set[str]]] = []
+        for q, states in asked.items():
+            question = self.questions[q]
+            for key, numbers in states:
+                after, alarms = question.ask(numbers)
+                if self.symmetry is not None:
+                    self._check_answer(question, numbers, after)
+                self.note_breaches_of(alarms, traps, q, key)
+                new.setdefault(q, {})[key] = after
+        self.tables.alarms.clear()
+        old = self.packing()
+        if arrays.sync():
+            arrays.describe(self.main)
+            self.repack(old)
+            self.describe(fresh=True)
+        if self._new_questions() or self.lenses != [*self.findings.states, *self.findings.ends]:
+            self.describe(fresh=True)  # every key is another one now: the states ask again
+            return
+        self.describe()
+        broken = {(q, key): names for q, key, names in traps}
+        for q, answers in new.items():
+            question = self.questions[q]
+            i = question.node
+            for key, after in answers.items():
+                number = key[i]
+                trap = None
+                if (q, key) in broken:
+                    trap = (i, number, -2 - len(arrays.traps))
+                    arrays.traps[trap] = broken[q, key]
+                branches = [[n, 0, 0, 0] for n in after]
+                record = arrays.record(trap, branches) if after else 0
+                self._answers[q][key] = record
+            self._put_answers(q, answers)
+        arrays.describe(self.main)
+        self.describe_states()
+
+    def note_breaches_of(self, alarms: Any, traps: Any, q: int, key: tuple[int, ...]) -> None:
+        """Note what the steps of an answer break."""
         found = self.findings.found
-        for at, k in pending:
-            lens = self._looked_at[k]
-            if lens.prop.name in found:
+        names = {n for alarm in alarms for n in self._breaches(alarm) if n not in found}
+        if names:
+            traps.append((q, key, names))
+
+    def _put_answers(self, q: int, keys: Any) -> None:
+        while 2 * len(self._answers[q]) >= self._answer_slots:
+            self._answer_slots *= 4
+            self._room_for_answers()
+            for other in range(len(self.questions)):
+                self._sow_answers(other, self._answers[other])
+            return
+        self._sow_answers(q, keys)
+
+    def _sow_answers(self, q: int, keys: Any) -> None:
+        slots = self.put_keys([self.key_words(key) for key in keys], self._answer_keys[q])
+        for slot, key in zip(slots, keys, strict=True):
+            self._answer_records[q, slot] = self._answers[q][key]
+
+    def key_words(self, key: tuple[int, ...]) -> list[int]:
+        """A key as the kernels have it: a state with classes for rows."""
+        arrays = self.arrays
+        words = [0] * arrays.width
+        for c, group in enumerate(key):
+            words[int(arrays.word[c])] |= group << int(arrays.shift[c])
+        words[0] |= TAKEN
+        return words
+
+    def put_keys(self, keys: list[list[int]], into: np.ndarray) -> list[int]:
+        """Put keys into a set of keys; their slots."""
+        slots = np.zeros(max(1, len(keys)), np.int64)
+        self.run(
+            "put_keys", LIST_AT=np.array(keys or [[0]], np.uint64), LISTED=len(keys), KEYS_AT=into,
+            KEYS_SLOTS=len(into) // self.arrays.width, MARKS_AT=slots,
+        )  # fmt: skip
+        return slots[: len(keys)].tolist()
+
+    # Judging --------------------------------------------------------------------------------
+
+    def judge_level(self) -> None:
+        """Show all states of the level that is made, and the ends of the one that is expanded."""
+        while not self._judge_again():
+            self.describe(fresh=True)
+
+    def _judge_again(self) -> bool:
+        place, last = self.level_end, int(self.shared[at.COUNT])
+        if self.level == 0 and self.shared[at.CURSOR] == 0:
+            place = 0  # the initial state is judged as well
+        while place < last and self.findings.states:
+            place = self.run("judge_range", FIRST=place, LAST=last)
+            if not self._judge_pending():
+                return False
+        place, last = self.level, min(int(self.shared[at.CURSOR]), self.level_end)
+        while place < last and self.findings.ends:
+            place = self.scan(at.JUDGE_ENDS, place, last)
+            if not self._judge_pending():
+                return False
+        return True
+
+    def scan(self, mode: int, first: int, last: int, **arguments: Any) -> int:
+        """Scan a range of states; where it must go on after `answer`."""
+        place = self.run("scan", MODE=mode, FIRST=first, LAST=last, **arguments)
+        requests = [tuple(r) for r in self.workers[0].taken(at.REQUESTS_AT, at.REQUESTS, 3)]
+        if requests:
+            self.fill(sorted(set(requests)))
+        elif place == first and not self.workers[0].block[at.PENDING]:
+            raise AssertionError("a scan of states does not go on")
+        return place
+
+    def _judge_pending(self) -> bool:
+        """Judge what the first worker handed over; False when all must be shown again."""
+        pending = [(p, k) for p, k in self.workers[0].taken(at.PENDING_AT, at.PENDING, 2)]
+        again = self._ask_pending(sorted(pending))
+        self._room_to_see()
+        return not again
+
+    def _judge(self, pending: list[tuple[int, int]]) -> None:
+        if self._ask_pending(pending):
+            self.describe(fresh=True)
+            self.judge_level()
+
+    def _ask_pending(self, pending: list[tuple[int, int]]) -> bool:
+        """Judge states; True when a property looked at more than before."""
+        asked: dict[int, list[Any]] = {}
+        for place, k in pending:
+            numbers, budgets, cut = self.unpacked(place)
+            if k >= len(self.lenses):
+                q = k - len(self.lenses)
+                asked.setdefault(q, []).append((self.questions[q].key(numbers), numbers))
                 continue
-            numbers, budgets = self.arrays.unpack(self.log[at * width : (at + 1) * width])
+            lens = self.lenses[k]
             if lens.key(numbers) in lens.answers:
                 continue
-            classes = lens.classes
-            try:
-                broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets))
-            except Exception:
-                # It may miss what it was not shown. With all messages it says what is wrong.
-                broken = lens.judge(numbers, self.tables.world(numbers, budgets))
+            if self._judge_one(lens, numbers, budgets, cut):
+                return True
+        if asked:
+            self._ask(asked)
+        return False
+
+    def _judge_one(self, lens: Lens, numbers: Any, budgets: Any, cut: int) -> bool:
+        """Ask a property about a state; True when it looked at more than before."""
+        classes = lens.classes
+        try:
+            broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets, cut))
+        except Exception:
+            # It may miss what it was not shown. With all messages it says what is wrong.
+            broken = lens.judge(numbers, self.tables.world(numbers, budgets, cut))
+        if lens.classes is not classes:
+            # It asked for messages that it was not shown: ask again with all of them.
+            self._widen(lens)
+            return True
+        if self.symmetry is not None:
+            self._check_images(lens, numbers, budgets, broken is None)
             if lens.classes is not classes:
-                # It asked for messages that it was not shown: ask again with all of them.
-                lens.answers.clear()
-                broken = lens.judge(numbers, self.tables.world(numbers, budgets))
                 self._widen(lens)
-                return False
-            if self.symmetry is not None:
-                classes = lens.classes
-                self._check_images(lens, numbers, budgets, broken is None)
-                if lens.classes is not classes:
-                    self._widen(lens)
-                    return False
-            self.findings.hit(lens, broken, at)
-        return True
+                return True
+        if (broken is None) == (lens.prop.kind == "reachable"):
+            self.breached[lens.prop.name] = lens
+        return False
 
     def _widen(self, lens: Lens) -> None:
         """With symmetry a property must tell apart what it would tell apart under other names."""
@@ -120,7 +381,7 @@ class Looks(Store):
                 todo.append(image)
                 answer = lens.answers.get(key)
                 if answer is None:
-                    answer = lens.judge(image, self._seen_world(lens, image, budgets)) is None
+                    answer = lens.judge(image, self._seen_world(lens, image, budgets, 0)) is None
                 if answer != holds:
                     moved = [f"{a} for {b}" for a, b in self.symmetry.maps[p].items() if a != b]
                     raise NotSymmetric(
@@ -128,9 +389,51 @@ class Looks(Store):
                         "put in its place, and symmetry() says that it does not"
                     )
 
-    def _seen_world(self, lens: Lens, numbers: tuple[int, ...], budgets: tuple[int, ...]) -> World:
+    def _check_answer(
+        self, question: Question, numbers: tuple[int, ...], after: tuple[int, ...]
+    ) -> None:
+        """The image of an answer must be the answer to the image. Raises NotSymmetric."""
+        symmetry, tables = self.symmetry, self.tables
+        assert symmetry is not None
+        node, action = question.node, question.action.action
+        todo = [(node, numbers, after)]
+        seen = {(node, question.key(numbers))}
+        of = {q.node: q for q in self.questions if q.action.action == action}
+        while todo:
+            i, numbers, after = todo.pop()
+            for p, image in symmetry.images(numbers):
+                to = int(symmetry.target[p, i])
+                expected = sorted([symmetry.image(p, i, n) if n else 0 for n in after])
+                asked = Act(tables.system.names[to], action)
+                found = tables.told(to, image[to], asked, tables.available(image)).after
+                if sorted(found) != expected:
+                    raise NotSymmetric(symmetry.difference(p, i, asked))
+                known = of.get(to)
+                key = (to, known.key(image) if known else image)
+                if key not in seen:
+                    seen.add(key)
+                    todo.append((to, image, found))
+
+    def _room_to_see(self) -> None:
+        """Make the sets of seen looks larger where one is half full."""
+        for worker in self.workers:
+            slots = worker.block[at.SEEN_SLOTS]
+            most = int(worker.array(at.SEEN_COUNT_AT).max())
+            if (most + BATCH * (self.arrays.most + 1)) * 2 >= slots:
+                worker.see(slots * 4, self.lens_total, self.arrays.width)
+
+    # States ---------------------------------------------------------------------------------
+
+    def unpacked(self, place: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        """The rows of a state, what is left of the budgets, and the cut."""
+        width = self.arrays.width
+        return self.arrays.unpack(self.log[place * width : (place + 1) * width])
+
+    def _seen_world(self, lens: Lens, numbers: Any, budgets: Any, cut: int) -> World:
         """A state with those messages only for which the property ever asked."""
         tables = self.tables
+        if self.arrays.inboxes:
+            return tables.world(numbers, budgets, cut)
         mask = 0
         for kind, bits in tables.class_masks.items():
             if issubclass(kind, tuple(lens._kinds)):

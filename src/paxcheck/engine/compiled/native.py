@@ -1,230 +1,290 @@
 # pyright: basic
-"""The native tier: drives the kernel, and answers when the kernel asks.
+"""The native tier: drives the kernels level by level, and says what was found.
 
-It searches from the initial state again, with the tables that the Python tier has filled, and so
-visits the same states in the order of the reference engine. Between two calls of the kernel it
-fills entries, judges states that look new to a property, and makes room.
+It searches from the initial state again, with the tables that the Python tier has filled. Between
+two calls of a kernel it fills entries, judges states that look new to a property, and makes room.
+What is found in a level is settled at its end, when all of it is known. So the result does not
+depend on the order in which states are found, nor on the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from paxcheck.engine.behaviors import found_again, found_as_data
-from paxcheck.engine.compiled import kernel
+import numpy as np
+
+from paxcheck.engine.behaviors import choices_of, judged_run
 from paxcheck.engine.compiled.findings import Findings, coverage_of
 from paxcheck.engine.compiled.how import How
-from paxcheck.engine.compiled.layout import Arrays
+from paxcheck.engine.compiled.inbox_arrays import InboxArrays
+from paxcheck.engine.compiled.inbox_tables import InboxTables
+from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
-from paxcheck.engine.compiled.python_tier import PythonTier
-from paxcheck.engine.compiled.store import ROOM, MemoryLimit
+from paxcheck.engine.compiled.python_tier import Tier
+from paxcheck.engine.compiled.set_arrays import SetArrays
+from paxcheck.engine.compiled.store import MemoryLimit
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.fingerprint import Fingerprint, add, mixed_array, text
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Watch
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.errors import ModelError
-from paxcheck.protocol.properties import Broken
+from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step
 
-SLICE = 1 << 18  # states to expand before the clock is looked at
-UNFINISHED = (  # the kernel came back in the middle of a state
-    kernel.MISSING,
-    kernel.PENDING_FULL,
-    kernel.SEEN_FULL,
-    kernel.TABLE_FULL,
-    kernel.LOG_FULL,
-)
-
-
-class Asks(Exception):
-    """An action asks which messages were sent: this tier cannot go on."""
+SLICE = 1 << 18  # states that a thread expands before the clock is looked at
+CHUNK = 1 << 20  # states whose digest is computed at once
 
 
 class NativeTier(Paths):
-    """A breadth-first search by the kernel; states are known by their place in the log."""
+    """A breadth-first search by the kernels; states are known by their place in the log.
+
+    `behaviors`: a shortest run to each breach or witness that was found.
+    """
 
     def __init__(
         self,
-        tables: Tables,
+        tables: Tables | InboxTables,
         findings: Findings,
         limits: Limits,
         watch: Watch,
         symmetry: Symmetry | None = None,
+        threads: int = 1,
+        *,
+        reduced: bool = True,
     ) -> None:
         self.symmetry = symmetry
-        if symmetry is not None:
-            numbers = tables.initial()
-            symmetry.check_initial(numbers)
-            symmetry.close()
         self.tables = tables
         self.findings = findings
-        self.traps: dict[tuple[int, int, int], list[tuple[str, Broken, Step]]] = {}
-        self._steps_known: dict[Any, list[tuple[str, Broken]]] = {}
         self.limits = limits
         self.watch = watch
+        self.threads = threads
+        self.behaviors: dict[str, tuple[Step, ...]] = {}
+        self.interrupted = False
+        self.begun = 0  # how many states the tier before has found
+        numbers = tables.initial()
+        if symmetry is not None:
+            symmetry.check_initial(numbers)
+            symmetry.close()
+        lenses = len(findings.states) + len(findings.ends)
+        kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
+        self.arrays = kind(tables, lenses, symmetric=symmetry is not None, reduced=reduced)
+        self.begin_looking()
         if symmetry is not None:
             for lens in [*findings.states, *findings.ends]:
                 self._widen(lens)
-        self.arrays = Arrays(tables, len(findings.states) + len(findings.ends))
         self.arrays.sync()
-        self._keep_breaches()  # of a resumed search: what it looked up ahead and did not yet take
-        self.arrays.learn(self.traps)
-        if symmetry is not None:
-            for i, number, column in self.arrays.entries():
-                symmetry.check(i, number, self.arrays.what(i, column))
-                self._keep_breaches()
-            self.arrays.sync()
-        self.allocate()
+        self.note_breaches()  # of a resumed search: what it looked up ahead and did not yet take
+        self.allocate(self.arrays.pack(numbers, tuple(tables.system.budgets.values())))
+        self.describe(fresh=True)
+        self.index()
+        if isinstance(self.arrays, SetArrays):
+            known = self.arrays.known_entries()
+            if symmetry is not None:
+                for i, number, bit in known:
+                    symmetry.check(i, number, self.arrays.what(i, bit))
+                    self.note_breaches()
+            self.take_over(known)
 
     # The search -----------------------------------------------------------------------------
 
-    @property
-    def full(self) -> int:
-        """How many states those that were found stand for: with their orbits."""
-        return int(self.counters[kernel.FULL]) if self.symmetry else self.distinct
-
-    @property
-    def generated(self) -> int:
-        """How many steps were taken."""
-        return int(self.counters[kernel.GENERATED])
-
-    @property
-    def terminal(self) -> int:
-        """In how many states nothing more can happen."""
-        return int(self.counters[kernel.TERMINAL])
-
-    def run(
+    def run_levels(
         self, *, stop_at_first: bool = False, after_level: Callable[[bool], None] | None = None
     ) -> str | None:
-        """Search to the end; the reason when it was stopped before. Raises Asks."""
-        limit = self.limits.states
-        self.counters[kernel.STATES_LIMIT] = -1 if limit is None else limit
-        self._judge_all()
-        reason: str | None = None
-        while reason is None:
-            start = sum(self.levels[:-1])
-            if int(self.counters[kernel.CURSOR]) < start:
-                self.counters[kernel.CURSOR] = start
-            end = start + self.levels[-1]
-            if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
-                if start == end:
-                    break
-                if after_level is not None:
-                    after_level(True)
-                return f"the limit of depth {self.limits.depth} was reached"
-            try:
-                reason = self._level(end, stop_at_first)
-            finally:
-                found = self.distinct - end
+        """Search to the end; the reason when it was stopped before."""
+        self.limit = -1 if self.limits.states is None else self.limits.states
+        self.describe_states()
+        with self._until_interrupted():
+            if self.level == 0 and int(self.shared[at.CURSOR]) == 0:
+                self.judge_level()
+                self._settle(0)
+            while True:
+                if self._enough(stop_at_first):
+                    return self._enough(stop_at_first)
+                if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
+                    if after_level is not None:
+                        after_level(True)
+                    return f"the limit of depth {self.limits.depth} was reached"
+                reason = self._level()
+                self.close_gaps()
+                self._settle(len(self.levels) - 1)
+                found = self.distinct - self.level_end
                 if found:
-                    self.levels.append(found)
-                    full = int(self.counters[kernel.FULL])
-                    self.full_levels.append(full - sum(self.full_levels))
-            if after_level is not None and reason is None:
-                after_level(not found)
-            if not found or reason is not None:
-                break
-        return reason
+                    self.next_level(found)
+                    self.full_levels.append(self.full - sum(self.full_levels))
+                if reason is None and after_level is not None:
+                    after_level(not found)
+                if reason is not None or not found:
+                    return reason
 
     def _enough(self, stop_at_first: bool) -> str | None:
         if stop_at_first and self.findings.violated:
             return "the search ends at the first violation"
         return None
 
-    def _level(self, end: int, stop_at_first: bool) -> str | None:
-        c = self.counters
-        while int(c[kernel.CURSOR]) < end:
-            # As in the reference engine, the state with the violation is still expanded.
-            ahead = 1 if self._enough(stop_at_first) else SLICE
-            stop = min(end, int(c[kernel.CURSOR]) + ahead)
-            # Near a limit of states every expansion is looked at, as the reference engine does.
-            near = self.limits.states is not None and (
-                self.distinct + len(self.work.nodes) > self.limits.states
-            )
-            batch = 1 if stop_at_first or near else ROOM
-            code = kernel.expand(
-                self._widths, self._masks, self._sized, self.layout, self._renamings, self.work,
-                self.log, self.sizes, self.table, self.bits, self._compact, self.arrays.nodes,
-                self.arrays.fields, stop, batch, c,
-            )  # fmt: skip
-            # First of all read what was handed over: what follows may replace the buffers.
-            requests = self.work.requests[: int(c[kernel.REQUESTS])].tolist()
-            c[kernel.REQUESTS] = 0
-            if int(c[kernel.PENDING]):
-                self._judge_pending()
-            if code == kernel.MISSING:
-                self._answer(requests)
-            elif code == kernel.TABLE_FULL:
-                self._grow_table()
-            elif code == kernel.LOG_FULL:
-                self._grow_log()
-            elif code == kernel.SEEN_FULL:
+    @contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        """Ctrl-C ends the search at the next look; a second one ends it wherever it is."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def interrupt(number: int, frame: Any) -> None:
+            if self.interrupted or not callable(before):
+                raise KeyboardInterrupt
+            self.interrupted = True
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _level(self) -> str | None:
+        """Expand a level; the reason when it was stopped before its end."""
+        end = self.level_end
+        todo = np.zeros(0, np.int64)  # states that were put aside
+        while True:
+            cursor = int(self.shared[at.CURSOR])
+            if not len(todo) and cursor >= end:
+                return None
+            # Near a limit of states every state is looked at, as the reference engine does.
+            near = self.limit >= 0 and self.distinct + self.reserve() > self.limit
+            self._batch(1 if near else 0)
+            stop = min(end, cursor + (1 if near else SLICE * self.threads))
+            codes = self.expand(stop, todo if len(todo) else None)
+            self.shared[at.CURSOR] = min(int(self.shared[at.CURSOR]), stop)
+            todo = self._put_aside(todo)
+            self._count()
+            self.answer()
+            if at.TABLE_FULL in codes:
+                self.grow_table()
+            if at.LOG_FULL in codes:
+                self.grow_log()
+            if at.SEEN_FULL in codes:
                 self._room_to_see()
-            reason = None if code in UNFINISHED else self._enough(stop_at_first)
-            if reason is None and code == kernel.LIMIT:
-                reason = self.watch.over_states(self.distinct)
-            reason = reason or self.watch.look(self._progress)
+            if at.LIMITED in codes:
+                return self.watch.over_states(self.distinct)
+            if self.interrupted:
+                return "it was interrupted"
+            reason = self.watch.look(self._progress)
             if reason:
                 return reason
-        return None
 
-    # Answers to the kernel ------------------------------------------------------------------
+    def _batch(self, size: int) -> None:
+        wanted = size or 64
+        if self.main[at.BATCH] != wanted:
+            self.main[at.BATCH] = wanted
+            self.version += 1
 
-    def _answer(self, requests: list[list[int]]) -> None:
-        """Fill the entries that the kernel asked for; the first ones belong to the next state."""
-        first, cursor = int(self.counters[kernel.FIRST]), int(self.counters[kernel.CURSOR])
-        self.work.requested[:] = 0
+    def _put_aside(self, todo: np.ndarray) -> np.ndarray:
+        """The states that must be expanded again: those put aside, and those not yet tried."""
+        parts: list[np.ndarray] = []
+        for worker in self.workers:
+            block = worker.block
+            if block[at.LIST_AT]:
+                listed = worker.array(at.LIST_AT)
+                parts.append(listed[block[at.LIST_DONE] : block[at.LISTED]])
+                block[at.LIST_AT] = 0
+            parts.append(worker.array(at.DEFERRED_AT)[: block[at.DEFERRED]].copy())
+            block[at.DEFERRED] = 0
+        return np.concatenate(parts)
+
+    def _count(self) -> None:
+        """Add up what the threads have counted."""
+        for worker in self.workers:
+            block = worker.block
+            self.generated += block[at.GENERATED]
+            self.terminal += block[at.TERMINAL]
+            self.full += block[at.FULL]
+            block[at.GENERATED] = block[at.TERMINAL] = block[at.FULL] = 0
+        if self.symmetry is None:
+            self.full = self.distinct
+
+    # What was found -------------------------------------------------------------------------
+
+    def _settle(self, depth: int) -> None:
+        """Make the runs to what was found while the states of level `depth` were expanded."""
+        arrays, findings = self.arrays, self.findings
+        arrays.requested[:] = 0
+        arrays.add[arrays.add < 0] = 0
+        properties = {p.name: p for p in findings.properties}
+        sprung = set(np.flatnonzero(self.sprung).tolist())
+        traps: dict[str, list[int]] = {}
+        for key, trap in arrays.trap_ids.items():
+            if trap in sprung:
+                for name in arrays.traps[key]:
+                    traps.setdefault(name, []).append(trap)
+        self.sprung[:] = 0
+        first = depth == 0 and int(self.shared[at.CURSOR]) == 0
+        for name, lens in list(self.breached.items()):
+            ends = lens.prop.kind == "at_end"
+            states = self.states_that_look(lens, ends=ends)
+            here = depth if ends or first else depth + 1
+            self._found(properties[name], self.run_to(states, here, None))
+        self.breached.clear()
+        for name, those in traps.items():
+            if name not in findings.found:
+                states = self.states_that_take(those)
+                self._found(properties[name], self.run_to(states, depth, properties[name]))
+        self.sprung[:] = 0
+        if len(findings.states) + len(findings.ends) != len(self.lenses):
+            self.describe(fresh=True)
+
+    def _found(self, prop: Property, run: tuple[Step, ...]) -> None:
+        findings, system = self.findings, self.tables.system
+        self.behaviors[prop.name] = run
+        _, broken = judged_run(system, prop, choices_of(system, run))
+        findings.found[prop.name] = ((None, None), broken)
+        findings.states = [x for x in findings.states if x.prop.name != prop.name]
+        findings.ends = [x for x in findings.ends if x.prop.name != prop.name]
+
+    def digest(self) -> str | None:
+        """The digest of all states that were found; None with symmetry: most were not looked at."""
+        if self.symmetry is not None:
+            return None
         arrays, tables = self.arrays, self.tables
-        ready: list[tuple[int, int, int]] = []
-        for k, (i, number, column) in enumerate(requests):
-            what = arrays.what(i, column)
-            arrays.compute(i, number, column)
-            if tables.asks:
-                raise Asks
-            self._keep_breaches()
-            if self.symmetry is not None:
-                self.symmetry.check(i, number, what)
-                self._keep_breaches()
-            trapped = self.traps.get((i, number, what), ())
-            if trapped and k >= first:
-                continue  # not yet: the first state that takes this step is still to come
-            self.traps.pop((i, number, what), None)
-            for name, broken, step in trapped:
-                self.findings.found.setdefault(name, ((cursor, step), broken))
-            ready.append((i, number, column))
-        old = (self._widths, self.layout, self.arrays.width)
-        if arrays.sync():
-            self._repack(*old)
-        for entry in ready:
-            arrays.fill(*entry)
-        self._prepare()
+        prints = Fingerprint(tables.system.network)
+        parts = [
+            np.array([tables.fingerprint(prints, i, n) for n in range(1, len(rows))], np.uint64)
+            for i, rows in enumerate(tables.rows)
+        ]
+        cuts = getattr(tables, "cuts", (None,))
+        rests = [prints.rest(left, cuts[cut]) for left, cut in (arrays.rests[1:] or arrays.rests)]
+        parts.append(np.array(rests, np.uint64))
+        total = (0, 0)
+        width = arrays.width
+        for start in range(0, self.distinct, CHUNK):
+            end = min(start + CHUNK, self.distinct)
+            words = self.log[start * width : end * width].reshape(-1, width)
+            sums = np.zeros((2, end - start), np.uint64)
+            for c, part in enumerate(parts):
+                if c < arrays.fields:
+                    word = words[:, int(arrays.word[c])] >> np.uint64(arrays.shift[c])
+                    numbers = (word & np.uint64(arrays.mask[c])).astype(np.int64) - 1
+                else:
+                    numbers = np.zeros(end - start, np.int64)  # no faults: nothing is left of none
+                sums += part[numbers].T
+            mixed = mixed_array(sums).sum(axis=1, dtype=np.uint64)
+            total = add([total, (int(mixed[0]), int(mixed[1]))])
+        return text(total)
 
-    def _keep_breaches(self) -> None:
-        """Keep the breaches of step properties by the entries that were just computed."""
-        tables, found = self.tables, self.findings.found
-        for alarm in tables.alarms:
-            local = tables.rows[alarm.node][alarm.row].local
-            key = (alarm.node, local, alarm.step)
-            judged = self._steps_known.get(key)
-            if judged is None:
-                judged = self._steps_known[key] = self.findings._steps.breaches(alarm)
-            new = [(name, broken, alarm.step) for name, broken in judged if name not in found]
-            if new:
-                trigger = alarm.step.trigger
-                entry = (alarm.node, alarm.row, self.arrays.what_of(alarm.node, trigger))
-                self.traps.setdefault(entry, []).extend(new)
-        tables.alarms.clear()
-
-    def verdict(self, behaviors: dict[str, tuple[Step, ...]], stopped: str | None) -> Verdict:
+    def verdict(self, stopped: str | None) -> Verdict:
         """What was found, in the terms of a search without symmetry."""
         findings, tables = self.findings, self.tables
+        count = len(self.workers)
         notes = [
             f"native search: {8 * self.arrays.width} bytes a state, "
             f"{tables.calls:,} handler calls for {self.distinct:,} states"
+            + (f", {count} threads" if count > 1 else "")
         ]
         if self.symmetry is not None:
             names = " and ".join("{" + ", ".join(g) + "}" for g in self.symmetry.groups)
@@ -234,11 +294,13 @@ class NativeTier(Paths):
             )
         return Verdict(
             engine="compiled",
-            distinct_states=self.full,
+            distinct_states=self.full if self.symmetry else self.distinct,
             generated_states=self.generated,
             depth=len(self.levels) - 1,
             seconds=self.watch.seconds,
-            properties=property_verdicts(findings.properties, findings.found, behaviors, stopped),
+            properties=property_verdicts(
+                findings.properties, findings.found, self.behaviors, stopped
+            ),
             levels=tuple(self.full_levels if self.symmetry else self.levels),
             terminal_states=self.terminal,
             stopped=stopped,
@@ -247,12 +309,11 @@ class NativeTier(Paths):
         )
 
     def _progress(self, seconds: float, memory: int) -> Progress:
-        start = sum(self.levels[:-1])
         return Progress(
-            distinct=self.distinct,
+            distinct=max(self.full, self.begun),
             generated=self.generated,
             depth=len(self.levels),
-            frontier=self.distinct - start - self.levels[-1],
+            frontier=self.distinct - self.level_end,
             seconds=seconds,
             memory=memory,
             previous_frontier=self.levels[-1],
@@ -261,44 +322,35 @@ class NativeTier(Paths):
         )
 
 
-def go_on(
-    python: PythonTier,
-    behaviors: dict[str, tuple[Step, ...]],
-    how: How,
-) -> Verdict | None:
-    """Do natively what the Python tier began; None where only that one can go on.
+def go_on(python: Tier, behaviors: dict[str, tuple[Step, ...]], how: How) -> Verdict:
+    """Do natively what the Python tier began.
 
     `behaviors`: the runs to what was found so far. Raises ModelError when the model's symmetry is
     asked for and is none.
     """
     findings, watch, tables = python.findings, python.watch, python.tables
-    if tables.asks:
-        return None
-    before = dict(findings.found)
-    lenses = (list(findings.states), list(findings.ends))
-    symmetry = Symmetry(tables) if how.symmetric else None
-    if symmetry is not None and symmetry.count == 1:
-        symmetry = None
+    symmetry = None
+    if how.symmetric and isinstance(tables, Tables):
+        symmetry = Symmetry(tables)
+        if symmetry.count == 1:
+            symmetry = None
     saver = None
     if how.checkpoint is not None:
         saver = NativeSaver(how.checkpoint, tables, findings, symmetry)
         saver.restore_tables()
         behaviors.update(saver.behaviors)
-        before = dict(findings.found)
     tier: NativeTier | None = None
     try:
-        tier = NativeTier(tables, findings, watch.limits, watch, symmetry)
+        tier = NativeTier(
+            tables, findings, watch.limits, watch, symmetry, how.threads, reduced=how.reduced
+        )
+        tier.behaviors = behaviors
+        tier.begun = len(python.parents)
         if saver is not None:
-            saver.restore_states(tier, behaviors)
-        stopped = tier.run(
+            saver.restore_states(tier)
+        stopped = tier.run_levels(
             stop_at_first=how.stop_at_first, after_level=saver.after_level if saver else None
         )
-    except Asks:
-        # Forget what this tier found: its places mean nothing to the other one.
-        findings.found = before
-        findings.states = [x for x in lenses[0] if x.prop.name not in before]
-        findings.ends = [x for x in lenses[1] if x.prop.name not in before]
-        return None
     except NotSymmetric as problem:
         raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
     except KeyboardInterrupt:
@@ -310,15 +362,16 @@ def go_on(
     except MemoryError:
         stopped = "the machine has no more memory"
     if tier is None:
-        return None
-    for name in findings.found:
-        if name not in behaviors:
-            behaviors[name] = tier.behavior(name)
-    if symmetry is not None:
-        # What was judged is the image of a state under other names: say what the run itself shows.
-        system = tables.system
-        data = found_as_data(system, {name: behaviors[name] for name in findings.found})
-        for name, (_, broken) in found_again(system, findings.properties, data).items():
-            findings.found[name] = (findings.found[name][0], broken)
-    verdict = tier.verdict(behaviors, stopped)
+        raise MemoryError
+    verdict = tier.verdict(stopped)
+    if stopped is not None and verdict.distinct_states < len(python.parents):
+        # It began anew and was stopped at once: the tier before it has covered more.
+        verdict = replace(
+            verdict,
+            distinct_states=len(python.parents),
+            generated_states=python.generated,
+            terminal_states=python.terminal,
+            depth=len(python.levels) - 1,
+            levels=tuple(python.levels),
+        )
     return replace(verdict, digest=tier.digest()) if how.digest else verdict

@@ -15,16 +15,14 @@ from typing import IO, Any, Final
 import numpy as np
 
 from paxcheck.engine.checkpoint import Checkpoint
-from paxcheck.engine.compiled import kernel
 from paxcheck.engine.compiled.findings import Findings
+from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.saving import KIND, Problems, TableSaver
-from paxcheck.engine.compiled.store import ROOM
 from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.compiled.tables import Tables
-from paxcheck.protocol.system import Step
 
 CHUNK: Final = 1 << 20  # words read or written at once
-COUNTERS: Final = ("CURSOR", "COUNT", "GENERATED", "TERMINAL", "FULL")
+COUNTERS: Final = ("generated", "terminal", "full")
 
 
 class NativeSaver(TableSaver):
@@ -33,19 +31,16 @@ class NativeSaver(TableSaver):
     First the tables come back, then, when the tier was made for them, its states.
     """
 
-    tables: Tables
-
     def __init__(
         self,
         checkpoint: Checkpoint,
-        tables: Tables,
+        tables: Tables | InboxTables,
         findings: Findings,
         symmetry: Symmetry | None,
     ) -> None:
         super().__init__(checkpoint, tables, findings)
         self.symmetry = symmetry
         self.tier: Any = None
-        self._known: dict[str, tuple[Step, ...]] = {}
         self._states = 0
         saved = checkpoint.load(KIND)
         self._saved = saved if saved is not None and saved.state["tier"] == "native" else None
@@ -69,18 +64,15 @@ class NativeSaver(TableSaver):
                 "bits": arrays.bits,
             },
         }
-        for name in self.findings.found:
-            if name not in self._known:
-                self._known[name] = tier.behavior(name)
         state = {
             "tier": "native",
-            "grouped": self.tables.grouped,
+            "grouped": getattr(self.tables, "grouped", True),
             "symmetric": self.symmetry is not None,
             "levels": tier.levels,
             "full_levels": tier.full_levels,
-            "counters": {name: int(tier.counters[getattr(kernel, name)]) for name in COUNTERS},
+            "counters": {name: getattr(tier, name) for name in COUNTERS},
             "bits": arrays.bits,
-            "found": self.found(self._known),
+            "found": self.found(tier.behaviors),
         }
         self.begin()
         if self.checkpoint.save(KIND, state, described, self._payload(tier.distinct)):
@@ -109,10 +101,9 @@ class NativeSaver(TableSaver):
         except Problems as problem:
             raise self.checkpoint.damaged(f"{type(problem).__name__}: {problem}") from None
 
-    def restore_states(self, tier: Any, behaviors: dict[str, tuple[Step, ...]]) -> None:
-        """Give the tier its states. `behaviors`: the runs to what was found before it."""
+    def restore_states(self, tier: Any) -> None:
+        """Give the tier its states."""
         self.tier = tier
-        self._known = behaviors
         if self._saved is None:
             return
         state = self._saved.state
@@ -129,49 +120,36 @@ class NativeSaver(TableSaver):
         arrays.place(list(state["bits"]))
         if not arrays.fits():
             raise ValueError("its rows do not fit into its fields")
-        arrays.sync()
+        tier.describe(fresh=True)
         for name, value in state["counters"].items():
-            tier.counters[getattr(kernel, name)] = value
+            setattr(tier, name, int(value))
         tier.levels, tier.full_levels = list(state["levels"]), list(state["full_levels"])
-        count = tier.distinct
-        size = (count + 4 * ROOM) * arrays.width
-        tier._check_memory(size * 8, freed=0)
-        tier.log = np.zeros(size, np.uint64)
-        if self.symmetry is not None:
-            tier.sizes = np.ones(count + 4 * ROOM, np.int32)
-        tier._prepare(fresh=True)
+        count = sum(tier.levels)
+        tier.come_back(count)
         for described, file in self.checkpoint.bodies():
             self._read(described, file)
         if self._states != count:
             raise ValueError("it has other states than it says")
-        bits = tier.bits
-        while count + 2 * len(tier.work.nodes) > (1 << bits) * 6 // 10:
-            bits += 1
-        tier._check_memory(tier.table_bytes(bits), freed=tier.table.nbytes)
-        tier.bits = bits
-        tier._rehash()
+        tier.index()
 
     def _read(self, described: dict[str, Any], file: IO[bytes]) -> None:
         tier, arrays = self.tier, self.tier.arrays
         count, old = described["states"], described["layout"]
         first, end = self._states, self._states + count
-        now = tier.layout
-        then = now._replace(
-            word=np.array(old["word"], np.int64),
-            shift=np.array(old["shift"], np.uint64),
-            field=np.array([(1 << bits) - 1 for bits in old["bits"]], np.uint64),
-        )
+        word, shift = np.array(old["word"], np.int64), np.array(old["shift"], np.uint64)
+        mask = np.array([(1 << bits) - 1 for bits in old["bits"]], np.uint64)
         step = max(1, CHUNK // old["width"])
         for start in range(first, end, step):
             stop = min(end, start + step)
             words = np.zeros((stop - start) * old["width"], np.uint64)
             _fill(words, file)
             new = np.zeros((stop - start) * arrays.width, np.uint64)
-            kernel.repack(
-                (0,) * old["width"], tier._widths, words, new, stop - start, arrays.fields, then,
-                now,
+            tier.run(
+                "repack", FIRST=0, LAST=stop - start, OLD_LOG_AT=words, OLD_WIDTH=old["width"],
+                OLD_WORD_AT=word, OLD_SHIFT_AT=shift, OLD_MASK_AT=mask, LOG_AT=new,
             )  # fmt: skip
             tier.log[start * arrays.width : stop * arrays.width] = new
+        tier.version += 1
         if self.symmetry is not None:
             sizes = np.zeros(count, np.int32)
             _fill(sizes, file)

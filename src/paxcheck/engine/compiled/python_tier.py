@@ -151,7 +151,7 @@ class Tier:
 
     def _expand(self, state: int) -> None:
         numbers = self.numbers(state)
-        deltas = self._steps(state, numbers)
+        deltas, strikes = self._steps(state, numbers)
         if self.tables.alarms:
             self.findings.alarms(state)
         parents, following = self.parents, self.following
@@ -161,18 +161,16 @@ class Tier:
                 parents[after_state] = state
                 following.append(after_state)
         self.generated += len(deltas)
-        if not deltas:
+        if len(deltas) == strikes:
             self._end(state, numbers)
 
-    def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
-        """What to add to a state for each step out of it."""
+    def _steps(self, state: int, numbers: tuple[int, ...]) -> tuple[list[int], int]:
+        """What to add to a state for each step out of it, and how many of them are faults."""
         raise NotImplementedError
 
     def _end(self, state: int, numbers: tuple[int, ...]) -> None:
-        if self.tables.errors and any(
-            True for _ in self.tables.system.successors(self.world(state))
-        ):
-            return
+        if self.tables.errors and not self.tables.system.is_terminal(self.world(state)):
+            return  # a handler raises an exception here
         self.terminal += 1
         for lens in list(self.findings.ends):
             self._ask(lens, state, numbers)
@@ -214,7 +212,7 @@ class PythonTier(Tier):
         super().__init__(tables, findings, limits, watch)
         self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
 
-    def _steps(self, state: int, numbers: tuple[int, ...]) -> list[int]:
+    def _steps(self, state: int, numbers: tuple[int, ...]) -> tuple[list[int], int]:
         # The order is that of the plain semantics, so that the same runs are found first.
         tables = self.tables
         rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
@@ -223,15 +221,19 @@ class PythonTier(Tier):
             available |= row.sent
         faults = self.budget_shifts and [f for f, n in enumerate(self.budgets(state)) if n]
         deltas: list[int] = []
+        strikes = 0
         for i, row in enumerate(rows):
             number, shift = numbers[i], self.shifts[i]
             acts = tables.fill_acts(i, number) if row.acts is None else row.acts
             if acts:
                 deltas += [(n - number) << shift for n in acts]
             for action in row.asking:
-                deltas += [(n - number) << shift for n in tables.ask(i, number, action, available)]
+                after = tables.ask(i, number, action, available)
+                deltas += [(n - number) << shift for n in after if n]
             if faults:
-                deltas += self._faults(i, number, faults)
+                struck = self._faults(i, number, faults)
+                strikes += len(struck)
+                deltas += struck
             if available & tables.handled[i] & ~row.known:
                 tables.fill(i, number, available & tables.handled[i] & ~row.known)
             live = available & row.reacts
@@ -239,7 +241,7 @@ class PythonTier(Tier):
             if found is None:
                 found = self._live[i][number, live] = self._deliveries(i, number, live)
             deltas += found
-        return deltas
+        return deltas, strikes
 
     def _deliveries(self, i: int, number: int, live: int) -> list[int]:
         """What to add to a state for each of the live messages."""

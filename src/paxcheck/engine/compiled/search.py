@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
@@ -21,7 +20,7 @@ from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
 
-HAND_OVER: Final = 60_000
+HAND_OVER: Final = 12_000
 """From so many states on, the native tier takes over."""
 
 
@@ -35,24 +34,27 @@ def explore(
     digest: bool = False,
     symmetric: bool = False,
     checkpoint: Checkpoint | None = None,
+    threads: int = 1,
+    reduced: bool = True,
 ) -> Verdict:
     """Explore as the reference engine does, by tables: the same counts, verdicts and lengths.
 
     `digest`: compute that of the set of states. `symmetric`: look at one state of each orbit only,
     where the protocol declares a symmetry. `checkpoint`: go on from what it has, and save there.
+    `threads`: how many the native tier may use; `reduced`: whether it may follow one order of two
+    steps that commute. Both change nothing in the result.
     Raises Unsupported, before anything was explored, where the tables cannot hold the system, and
     CheckpointError where the checkpoint is not of this search.
     """
     wanted = tuple(properties or system.protocol.properties())
     watch = Watch(limits or Limits(), report)
-    how = How(stop_at_first, digest, checkpoint=checkpoint)
+    how = How(stop_at_first, digest, symmetric, HAND_OVER, checkpoint, threads, reduced)
     if any(budget > 255 for budget in system.budgets.values()):
         raise Unsupported("a fault's budget above 255")
     if system.network != "set" or "partition" in system.budgets:
         inboxes = InboxTables(system)
         findings = Findings(inboxes, wanted, InboxLens)
         return _run(InboxTier(inboxes, findings, watch.limits, watch), how)
-    how = replace(how, hand_over=HAND_OVER, symmetric=symmetric)
     saved = checkpoint.load(KIND) if checkpoint is not None else None
     try:
         grouped = saved is None or bool(saved.state["grouped"])
@@ -81,12 +83,7 @@ def _run(tier: Tier, how: How) -> Verdict:
         if not ended:
             # The native tier is loaded only now: a small scope is answered before it could start.
             native = import_module("paxcheck.engine.compiled.native")
-            verdict = native.go_on(tier, tier.behaviors(), how)
-            if verdict is not None:
-                return verdict
-            if how.checkpoint is not None:
-                _saver(tier, how.checkpoint)
-            _, stopped = tier.run(most=None, stop_at_first=how.stop_at_first)
+            return native.go_on(tier, tier.behaviors(), how)
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     except MemoryError:

@@ -1,233 +1,369 @@
 # pyright: basic
-"""The memory of the native tier: the log of states, the table of visited ones, room for both.
+"""The memory of the native tier: the log of states, its index, and the work space of each thread.
 
-The log holds every state in the order in which it was found; the table says which were. Room is
-made only between two calls of the kernel.
+Room is made only between two calls of the kernels.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from paxcheck.engine.compiled import kernel
-from paxcheck.engine.compiled.findings import Findings
-from paxcheck.engine.compiled.judging import Lens
-from paxcheck.engine.compiled.layout import Arrays
-from paxcheck.engine.compiled.symmetry import Renamings, Symmetry
-from paxcheck.engine.compiled.tables import Tables
-from paxcheck.engine.fingerprint import Fingerprint, add, mixed_array, text
+from paxcheck.engine.compiled.arrays import Arrays
+from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.kernel.block import Block
+from paxcheck.engine.compiled.kernel.objects import Shape, kernel
+from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.limits import Limits, resident_memory
-from paxcheck.protocol.messages import Envelope
 
-ROOM = 1 << 13
-FIRST_BITS = 18
-COMPACT_FROM = 1 << 30  # bytes of a table that holds states; a larger one is an index of the log
-CHUNK = 1 << 20  # states whose digest is computed at once
-
-_NO_RENAMINGS = Renamings(**{name: np.zeros(1, np.int64) for name in Renamings._fields})._replace(
-    tie_at=np.zeros((1, 1), np.int64),
-    target=np.zeros((1, 1), np.int64),
-    image=np.zeros((1, 1), np.int64),
+BATCH = 64  # states that a thread expands at once
+FIRST_BITS = 16
+FIRST_WORDS = 1 << 14
+THREADS_FROM = 200_000  # states: a smaller search is over before a second thread has begun
+SHARE = 1024  # states: a thread is not called for less
+REQUESTS = 1 << 14
+DEFERRED = 1 << 16
+_OWN_LENSES = (
+    at.SEEN_AT,
+    at.SEEN_SLOTS,
+    at.SEEN_COUNT_AT,
+    at.PENDING_AT,
+    at.PENDING_ROOM,
+    at.PENDING,
 )
+_COMMON = [
+    *[slice(k, k + 1) for k in range(at.STATES_LENSES, at.LOG_AT) if k not in _OWN_LENSES],
+    slice(at.NODES, at.STATES_LENSES),
+    slice(at.LOG_AT, at.MINE),
+    slice(at.RENAMINGS, at.CANDIDATES_AT),
+    *[slice(k, k + 1) for k in (at.REQUESTED_AT, at.SPRUNG_AT, at.BATCH, at.MOST)],
+]
+"""What all threads are told; the rest of a control block is a thread's own."""
 
 
 class MemoryLimit(Exception):
     """The next array would break the limit on memory; the message says which."""
 
 
+class Worker:
+    """One thread's control block, with its work space.
+
+    `mine`: the places in the log that it has taken and not filled.
+    """
+
+    def __init__(self) -> None:
+        self.block = Block()
+        self._room = self._most = 0
+        self.version = -1
+        self._shape: tuple[int, ...] = ()
+        self.block.point(
+            {
+                at.REQUESTS_AT: np.zeros(3 * REQUESTS, np.int64),
+                at.DEFERRED_AT: np.zeros(DEFERRED, np.int64),
+            }
+        )
+        self.block[at.REQUESTS_ROOM] = REQUESTS
+        self.block[at.DEFERRED_ROOM] = DEFERRED
+
+    def fit(self, arrays: Arrays, lenses: int, renamings: int = 1) -> None:
+        """Make the work space fit the tables."""
+        block, width, most = self.block, arrays.width, arrays.most
+        shape = (width, arrays.mask_words, arrays.fields, arrays.slot_count, lenses)
+        if shape == self._shape and most <= self._most:
+            return
+        self._shape, self._most = shape, 2 * most
+        self._room = max(4 * self._most, 1024)
+        pending = 2 * BATCH * (self._most + 1) * max(1, lenses)
+        block.point(
+            {
+                at.ROWS_AT: np.zeros(arrays.fields, np.int64),
+                at.IDS_AT: np.zeros(arrays.fields, np.int64),
+                at.READY_AT: np.zeros(arrays.slot_count * arrays.mask_words, np.uint64),
+                at.STATE_AT: np.zeros(width, np.uint64),
+                at.NEW_AT: np.zeros(self._room * width, np.uint64),
+                at.TOPS_AT: np.zeros(self._room, np.int64),
+                at.ASLEEP_AT: np.zeros(self._room, np.uint64),
+                at.MOVED_AT: np.zeros(2 * self._room, np.int64),
+                at.ORBITS_AT: np.zeros(self._room, np.int32),
+                at.KEY_AT: np.zeros(width, np.uint64),
+                at.PLACES_AT: np.zeros(arrays.fields + 256, np.int64),
+                at.BEST_AT: np.zeros(width, np.uint64),
+                at.TRIAL_AT: np.zeros(width, np.uint64),
+                at.CANDIDATES_AT: np.zeros(2 * renamings, np.int64),
+                at.PENDING_AT: np.zeros(2 * pending, np.int64),
+            }
+        )
+        block[at.ROOM] = self._room
+        block[at.PENDING_ROOM] = pending
+        self.see(1 << 15, lenses, width)
+
+    def see(self, slots: int, lenses: int, width: int) -> None:
+        """New sets of keys, empty."""
+        while slots < 4 * BATCH * (self._most + 1):
+            slots *= 2
+        self.block[at.SEEN_SLOTS] = slots
+        self.block.point(
+            {
+                at.SEEN_AT: np.zeros(max(1, lenses) * slots * width, np.uint64),
+                at.SEEN_COUNT_AT: np.zeros(max(1, lenses), np.int64),
+            }
+        )
+
+    def array(self, place: int) -> np.ndarray:
+        """An array of the work space."""
+        return self.block._kept[place]
+
+    def taken(self, place: int, count: int, columns: int = 1) -> list[Any]:
+        """What the kernel wrote into an array, as a list, and the counter set back to 0."""
+        rows = self.block[count]
+        self.block[count] = 0
+        found = self.array(place)[: columns * rows]
+        return found.reshape(-1, columns).tolist() if columns > 1 else found.tolist()
+
+
 class Store:
-    """States packed into words, and the arguments of the kernel that describe them."""
+    """States packed into words, and the control blocks that describe them to the kernels."""
 
-    tables: Tables
-    findings: Findings
     limits: Limits
-    symmetry: Symmetry | None
     arrays: Arrays
+    symmetry: Symmetry | None
+    threads: int
 
-    def allocate(self) -> None:
+    def allocate(self, words: list[int]) -> None:
         """The first log and table, with the initial state in them."""
-        self.counters = np.zeros(kernel.COUNTERS, np.int64)
+        self.main = Block()
+        self.version = 0
+        self.shared = np.zeros(at.SHARED, np.int64)
+        self.shared[at.COUNT] = 1
+        self.workers = [Worker()]
+        self.pool: ThreadPoolExecutor | None = None
         self.levels = [1]
-        self.full_levels = [1]  # without symmetry
-        self._looked_at: list[Lens] = []
-        width = self.arrays.width
-        self.log = np.zeros(1 << 16, np.uint64)
+        self.full_levels = [1]
+        self.generated = self.terminal = 0
+        self.full = 1
+        self.sprung = np.zeros(16, np.int32)
         self.bits = FIRST_BITS
-        self.compact_from = COMPACT_FROM
-        self._compact = ()
-        self.table = np.zeros(width << self.bits, np.uint64)
-        symmetry, tables = self.symmetry, self.tables
-        numbers = tables.initial()
-        self.log[:width] = self.arrays.pack(numbers, tuple(tables.system.budgets.values()))
-        self.counters[kernel.COUNT] = self.counters[kernel.FULL] = 1
-        self.sizes = np.ones(self.log.shape[0] // width if symmetry else 1, np.int32)
-        self._judged = 0  # the states before this one, and the ends before the other, are judged
-        self._ended = 0
-        self._envelopes: dict[int, Envelope] = {}
-        self._lens_counts = np.zeros(2, np.int64)
-        self._count = symmetry.count if symmetry else 1
-        self._sized = (0,) if symmetry else ()
-        self._renamings = _NO_RENAMINGS
-        self._renamed: list[int] = []
-        self._classes: Any = None
-        self._classified: list[list[int]] = []
-        self.work: Any = None
-        self._prepare()
-        self._rehash()
+        self.log = np.zeros(FIRST_WORDS, np.uint64)
+        self.log[: len(words)] = words
+        self.sizes = np.ones(len(self.log) // len(words) if self.symmetry else 1, np.int32)
+        self.table = np.zeros(1 << self.bits, np.uint32)
+        self.level = 0  # where the level that is expanded begins
+        self.sleep = np.zeros(len(self.log) // len(words), np.uint64)
+        self.limit = -1
 
     @property
     def distinct(self) -> int:
-        """How many states were found."""
-        return int(self.counters[kernel.COUNT])
+        """How many states were found; exact at the end of a level."""
+        mine = sum(w.block[at.MINE_END] - w.block[at.MINE] for w in self.workers)
+        return int(self.shared[at.COUNT]) - mine
 
-    def digest(self) -> str | None:
-        """The digest of all states that were found; None with symmetry: most were not looked at."""
-        if self.symmetry is not None:
-            return None
-        arrays, tables = self.arrays, self.tables
-        prints = Fingerprint(tables.system.network)
-        parts = [
-            np.array([tables.fingerprint(prints, i, n) for n in range(1, len(rows))], np.uint64)
-            for i, rows in enumerate(tables.rows)
-        ]
-        rest = [prints.rest(left, None) for left in (arrays.budgets[1:] or [()])]
-        parts.append(np.array(rest, np.uint64))
-        total = (0, 0)
-        width = arrays.width
-        for start in range(0, self.distinct, CHUNK):
-            end = min(start + CHUNK, self.distinct)
-            words = self.log[start * width : end * width].reshape(-1, width)
-            sums = np.zeros((2, end - start), np.uint64)
-            for c, part in enumerate(parts):
-                if c < arrays.fields:
-                    word = words[:, int(arrays.word[c])] >> np.uint64(arrays.shift[c])
-                    numbers = (word & np.uint64(arrays.field[c])).astype(np.int64) - 1
-                else:
-                    numbers = np.zeros(end - start, np.int64)  # no faults: nothing is left of none
-                sums += part[numbers].T
-            mixed = mixed_array(sums).sum(axis=1, dtype=np.uint64)
-            total = add([total, (int(mixed[0]), int(mixed[1]))])
-        return text(total)
+    @property
+    def level_end(self) -> int:
+        """Where the level that is expanded ends."""
+        return self.level + self.levels[-1]
 
-    def _prepare(self, fresh: bool = False) -> None:
-        """Make the arguments of the kernel fit the tables."""
-        arrays = self.arrays
-        looked_at = [*self.findings.states, *self.findings.ends]
-        if fresh or arrays.classes is not self._classes:
-            self._looked_at = looked_at
-            self._classes = arrays.classes
-            self._classified = [[0] * arrays.nodes for _ in looked_at]
-            arrays.classes[:] = 0
-        for k, lens in enumerate(self._looked_at):
-            for i in lens.nodes:
-                first, rows = self._classified[k][i], len(self.tables.rows[i])
-                if first < rows:
-                    lens.grow(i)
-                    start = int(arrays.base[i])
-                    arrays.classes[k, start + first : start + rows] = lens.classes[i][first:rows]
-                    self._classified[k][i] = rows
-        states = sum(lens.prop.kind != "at_end" for lens in self._looked_at)
-        self._lens_counts[:] = states, len(self._looked_at) - states
-        self.layout = arrays.layout()._replace(lenses=self._lens_counts)
-        self._widths = (0,) * arrays.width
-        self._masks = (0,) * arrays.mask_words
-        if self.symmetry is None:
-            self._renamings = _NO_RENAMINGS
-        elif fresh or self._renamed != [len(rows) for rows in self.tables.rows]:
-            self._renamings = self.symmetry.arrays(arrays.base, arrays.total)
-            self._renamed = [len(rows) for rows in self.tables.rows]
-        room = max(ROOM, 4 * arrays.most_steps())
-        if fresh or self.work is None or room > len(self.work.nodes) or not self._same_shape():
-            lenses = max(1, len(self._looked_at))
-            slots = int(self.work.room[1]) if self.work else 1 << 16
-            self.work = kernel.Work(
-                states=np.zeros(room * arrays.width, np.uint64),
-                slots=np.zeros(room, np.int64),
-                nodes=np.zeros(room, np.int64),
-                olds=np.zeros(room, np.int64),
-                requested=np.zeros(arrays.total * arrays.mask_words, np.uint64),
-                requests=np.zeros((1 << 14, 3), np.int64),
-                pending=np.zeros((2 * room * lenses, 2), np.int64),
-                seen=np.zeros(lenses * slots * arrays.width, np.uint64),
-                room=np.array([arrays.total, slots], np.int64),
-                seen_count=np.zeros(lenses, np.int64),
-                scratch=np.zeros(arrays.width, np.uint64),
-                sizes=np.zeros(room if self.symmetry else 1, np.int32),
-                renamings=np.zeros(2 * self._count, np.int64),
-            )
+    # Control blocks -------------------------------------------------------------------------
 
-    def _same_shape(self) -> bool:
-        arrays, work = self.arrays, self.work
-        return (
-            work.requested.shape[0] == arrays.total * arrays.mask_words
-            and work.scratch.shape[0] == arrays.width
+    def describe_states(self) -> None:
+        """Write where the states are into the main block."""
+        block, width = self.main, self.arrays.width
+        block.point(
+            {
+                at.LOG_AT: self.log,
+                at.TABLE_AT: self.table,
+                at.SLEEP_AT: self.sleep,
+                at.SIZES_AT: self.sizes,
+                at.SHARED_AT: self.shared,
+                at.SPRUNG_AT: self._room_for_traps(),
+            }
         )
+        block[at.LOG_ROOM] = len(self.log) // width
+        block[at.BITS] = self.bits
+        block[at.LEVEL] = self.level
+        block[at.LEVEL_END] = self.level_end
+        block[at.LIMIT] = self.limit
+        block[at.BATCH] = BATCH
+        self.version += 1
 
-    def _room_to_see(self) -> None:
-        """Make the sets of seen looks larger when one is half full."""
-        slots = int(self.work.room[1])
-        most = int(self.work.seen_count.max()) + len(self.work.nodes)
-        if most * 2 >= slots:
-            lenses = len(self.work.seen_count)
-            self.work = self.work._replace(
-                seen=np.zeros(lenses * slots * 4 * self.arrays.width, np.uint64),
-                room=np.array([self.arrays.total, slots * 4], np.int64),
-                seen_count=np.zeros(lenses, np.int64),
-            )
+    def _room_for_traps(self) -> np.ndarray:
+        count = len(self.arrays.trap_ids)
+        if count > len(self.sprung):
+            self.sprung = np.concatenate([self.sprung, np.zeros(2 * count, np.int32)])
+        return self.sprung
 
-    def _grow_table(self) -> None:
-        more = 2 if self.bits < 22 else 1
-        self._check_memory(self.table_bytes(self.bits + more), freed=self.table.nbytes)
-        self.bits += more
-        self._rehash()
-
-    def table_bytes(self, bits: int) -> int:
-        """How large a table of 2^bits slots is. A large one has places in the log, not states."""
-        whole = (self.arrays.width * 8) << bits
-        return whole if whole <= self.compact_from else 4 << bits
-
-    def _rehash(self) -> None:
-        width, size = self.arrays.width, self.table_bytes(self.bits)
-        if self.bits > 31:
-            raise MemoryLimit("a table of states has at most 2^31 slots")
-        self.table = np.zeros(0, np.uint64)  # let the old one go first
-        if size == (width * 8) << self.bits:
-            self._compact: tuple[int, ...] = ()
-            self.table = np.zeros(width << self.bits, np.uint64)
-            kernel.insert_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
-        else:
-            self._compact = (0,)
-            self.table = np.zeros(1 << self.bits, np.uint32)
-            kernel.index_all(self._widths, self.log, 0, self.distinct, self.table, self.bits)
-
-    def _grow_log(self) -> None:
-        # Small steps where the log is large: what is not used yet counts as memory too.
-        part = 2 if self.log.nbytes < 2**30 else 8
-        size = self.log.shape[0] + max(ROOM * 4, self.log.shape[0] // part) * self.arrays.width
-        size = max(size, (self.distinct + 2 * self.work.nodes.shape[0]) * self.arrays.width)
-        self._check_memory(size * 8, freed=self.log.nbytes)
-        self.log.resize(size, refcheck=False)
-        if self.symmetry is not None:
-            self.sizes.resize(size // self.arrays.width, refcheck=False)
-
-    def _repack(self, widths: Any, layout: Any, old_width: int) -> None:
-        """Write all states again, because a field has become too narrow."""
+    def shape(self, *, shared: bool = False) -> Shape:
+        """For which shape the kernels are made."""
         arrays = self.arrays
-        new_widths = (0,) * arrays.width
-        size = (self.distinct + 4 * ROOM) * arrays.width
-        log = np.zeros(size, np.uint64)
-        kernel.repack(
-            widths, new_widths, self.log, log, self.distinct, arrays.fields, layout,
-            arrays.layout(),
-        )  # fmt: skip
-        self.log = log
+        symmetric = self.symmetry is not None
+        return Shape(arrays.width, arrays.mask_words, symmetric, arrays.inboxes, shared)
+
+    def run(self, name: str, **arguments: Any) -> int:
+        """Run a kernel on the first worker; what it returned."""
+        worker = self.workers[0]
+        self._refresh(worker, 1)
+        for key, value in arguments.items():
+            place = getattr(at, key)
+            if isinstance(value, np.ndarray):
+                worker.block.point({place: value})
+            else:
+                worker.block[place] = value
+        return kernel(name, self.shape())(worker.block.address)
+
+    def _refresh(self, worker: Worker, threads: int) -> None:
+        """Let a worker know what the main block says now."""
+        block = worker.block
+        if worker.version != self.version:
+            worker.version = self.version
+            for part in _COMMON:
+                block.take(self.main, part)
+        block[at.THREADS] = threads
+
+    def expand(self, stop: int, listed: np.ndarray | None) -> set[int]:
+        """Expand the listed states, or those from the cursor up to `stop`; why they came back."""
+        threads = self.threads if self.distinct >= THREADS_FROM and self.limit < 0 else 1
+        count = len(listed) if listed is not None else stop - int(self.shared[at.CURSOR])
+        busy = max(1, min(threads, count // SHARE))
+        while len(self.workers) < busy:
+            self.workers.append(Worker())
+        shared = len(self.workers) > 1
+        run = kernel("expand", self.shape(shared=shared))
+        parts = np.array_split(listed, busy) if listed is not None else [None] * busy
+        for worker, part in zip(self.workers, parts, strict=False):
+            self.fit(worker)
+            self._refresh(worker, len(self.workers))
+            block = worker.block
+            block[at.STOP] = stop
+            block[at.LIST_AT] = 0
+            block[at.LIST_DONE] = 0
+            if part is not None:
+                block[at.LISTED] = len(part)
+                block.point({at.LIST_AT: np.ascontiguousarray(part, np.int64)})
+        workers = self.workers[:busy]
+        pool = self.pool = self.pool or ThreadPoolExecutor(max(1, self.threads - 1))
+        others = [pool.submit(run, worker.block.address) for worker in workers[1:]]
+        try:
+            codes = {run(workers[0].block.address)}
+        finally:
+            # Ctrl-C or not: nothing may change while another thread still works.
+            codes_of_others = [other.result() for other in others]
+        return codes.union(codes_of_others)
+
+    lens_total = 0
+
+    def fit(self, worker: Worker) -> None:
+        """Make a worker's work space fit."""
+        worker.fit(self.arrays, self.lens_total, self.symmetry.count if self.symmetry else 1)
+
+    # Room -----------------------------------------------------------------------------------
+
+    def grow_table(self) -> None:
+        """A larger table, for the same states."""
+        more = 2 if self.bits < 24 else 1
+        if self.bits + more > 31:
+            raise MemoryLimit("a table of states has at most 2^31 slots")
+        self._check_memory(4 << (self.bits + more), freed=self.table.nbytes)
+        self.bits += more
+        self.index()
+
+    def index(self) -> None:
+        """Make the table anew from the log."""
+        self.table = np.zeros(0, np.uint32)  # let the old one go first
+        self.table = np.zeros(1 << self.bits, np.uint32)
+        self.describe_states()
+        self.run("index", FIRST=0, LAST=int(self.shared[at.COUNT]))
+
+    def grow_log(self) -> None:
+        """Room for more states."""
+        # Small steps where the log is large: what is not used yet counts as memory too.
+        width = self.arrays.width
+        part = 1 if self.log.nbytes < 2**27 else 2 if self.log.nbytes < 2**30 else 8
+        rows = len(self.log) // width
+        least = int(self.shared[at.COUNT]) + self.reserve()
+        rows = max(rows + rows // part, least + least // 8)
+        self._check_memory(rows * width * 8, freed=self.log.nbytes)
+        self.log.resize(rows * width, refcheck=False)
         if self.symmetry is not None:
-            self.sizes.resize(size // arrays.width, refcheck=False)
-        self._widths = new_widths
-        self._prepare(fresh=True)
-        self._rehash()
+            self.sizes.resize(rows, refcheck=False)
+        self.sleep.resize(rows - self.level, refcheck=False)
+        self.describe_states()
+
+    def reserve(self) -> int:
+        """How many states may be found before a kernel looks whether there is room."""
+        return (BATCH * self.arrays.most + at.BLOCK) * max(2, len(self.workers))
+
+    def come_back(self, count: int) -> None:
+        """Room for the states of a checkpoint; the last level is the one to be expanded."""
+        width = self.arrays.width
+        rows = count + 2 * self.reserve()
+        bits = self.bits
+        while count + 2 * self.reserve() > (1 << bits) * 6 // 10:
+            bits += 1
+        self._check_memory(rows * width * 8 + (4 << bits), freed=0)
+        self.bits = bits
+        self.log = np.zeros(rows * width, np.uint64)
+        if self.symmetry is not None:
+            self.sizes = np.ones(rows, np.int32)
+        self.level = count - self.levels[-1]
+        self.sleep = np.zeros(rows - self.level, np.uint64)  # nothing sleeps: that is always right
+        self.shared[at.COUNT], self.shared[at.CURSOR] = count, self.level
+        self.describe_states()
+
+    def repack(self, old: Any) -> None:
+        """Write all states again, because the arrays were made anew. `old`: `packing()` before."""
+        arrays, count = self.arrays, int(self.shared[at.COUNT])
+        width, word, shift, mask = old
+        if (width, shift.tolist(), word.tolist()) == (
+            arrays.width, arrays.shift.tolist(), arrays.word.tolist(),
+        ):  # fmt: skip
+            return
+        before = self.log
+        rows = max(len(before) // width, count + 2 * self.reserve())
+        self._check_memory(rows * arrays.width * 8, freed=0)
+        self.log = np.zeros(rows * arrays.width, np.uint64)
+        if self.symmetry is not None:
+            self.sizes.resize(rows, refcheck=False)
+        self.sleep.resize(rows - self.level, refcheck=False)
+        arrays.describe(self.main)
+        self.describe_states()
+        self.run(
+            "repack", FIRST=0, LAST=count, OLD_LOG_AT=before, OLD_WIDTH=width, OLD_WORD_AT=word,
+            OLD_SHIFT_AT=shift, OLD_MASK_AT=mask,
+        )  # fmt: skip
+        self.index()
+
+    def packing(self) -> Any:
+        """How states are packed now."""
+        arrays = self.arrays
+        return arrays.width, arrays.word, arrays.shift, arrays.mask
+
+    def next_level(self, found: int) -> None:
+        """The level that was made becomes the one that is expanded."""
+        begin = self.level_end
+        sleep = np.zeros(len(self.log) // self.arrays.width - begin, np.uint64)
+        sleep[:found] = self.sleep[begin - self.level : begin - self.level + found]
+        self.sleep = sleep
+        self.level = begin
+        self.levels.append(found)
+        self.shared[at.CURSOR] = begin
+        self.describe_states()
+
+    def close_gaps(self) -> None:
+        """Move states from the end of the log to places that threads took and did not fill."""
+        gaps: list[int] = []
+        for worker in self.workers:
+            gaps += range(worker.block[at.MINE], worker.block[at.MINE_END])
+            worker.block[at.MINE] = worker.block[at.MINE_END] = 0
+        if not gaps:
+            return
+        count = int(self.shared[at.COUNT])
+        end = count - len(gaps)
+        tail = set(gaps)
+        to_move = [place for place in range(end, count) if place not in tail]
+        for place, gap in zip(to_move, sorted(g for g in gaps if g < end), strict=True):
+            self.run("move", FIRST=place, LAST=gap)
+        self.shared[at.COUNT] = end
 
     def _check_memory(self, more: int, freed: int) -> None:
         """Refuse what does not fit. Raises MemoryError before the system would."""

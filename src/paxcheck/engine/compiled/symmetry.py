@@ -15,10 +15,12 @@ the orbit has, so the sizes of all orbits must sum up to the number of states wi
 from __future__ import annotations
 
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.kernel.block import Block
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.protocol.execute import Act, NodeFault
 from paxcheck.protocol.messages import Envelope
@@ -26,26 +28,11 @@ from paxcheck.protocol.values import rename
 
 ACTIONS = -1
 FAULT = -2
+MOST_SLEEPERS = 1000  # renamings; with more, no step sleeps
 
 
 class NotSymmetric(Exception):
     """The declared symmetry is none; the message says what is treated differently."""
-
-
-class Renamings(NamedTuple):
-    """The group as arrays, for the kernel."""
-
-    members: np.ndarray  # the nodes of each group: [member_at[g], member_at[g + 1]); empty: values
-    member_at: np.ndarray
-    size: np.ndarray  # how many names a group has
-    stride: np.ndarray  # renaming = sum over groups of (permutation * stride)
-    ties: np.ndarray  # permutations that keep sorted keys sorted: [tie_at[g, pattern], ...)
-    tie_at: np.ndarray  # (group, pattern); pattern: bit j is set when keys j and j + 1 are equal
-    compose: np.ndarray  # compose_at[g] + first * count + second -> permutation
-    compose_at: np.ndarray
-    target: np.ndarray  # (renaming, node) -> node
-    image: np.ndarray  # (renaming, row of all) -> number of the row of the target
-    orbit: np.ndarray  # row of all -> a number that all its images share
 
 
 class Symmetry:
@@ -83,7 +70,7 @@ class Symmetry:
         }
         self._checked: set[tuple[int, int, int]] = set()
         self._bit_images: dict[tuple[int, int], int] = {}
-        self._fixed: dict[str, Any] | None = None
+        self._fixed: dict[int, Any] | None = None
 
     def _map(self, p: int) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -163,11 +150,11 @@ class Symmetry:
                 moved = [f"{a} for {b}" for a, b in self.maps[p].items() if a != b]
                 raise NotSymmetric(f"the initial state changes when {', '.join(moved)} is put in")
 
-    def arrays(self, base: Any, total: int) -> Renamings:
-        """The group as arrays, for rows numbered as the layout does."""
+    def describe(self, block: Block, arrays: Any) -> None:
+        """Write the group into a control block, for rows numbered as the arrays do."""
         self.close()
-        count = self.count
-        image = np.zeros((count, total), np.int64)
+        base, total, count = arrays.base, arrays.total, self.count
+        image = np.zeros((count, total), np.int32)
         where = np.zeros((count, total), np.int64)  # the same among all rows
         sizes = [len(rows) for rows in self.tables.rows]
         everything = np.concatenate([np.arange(sizes[i]) + int(base[i]) for i in range(self.nodes)])
@@ -198,13 +185,37 @@ class Symmetry:
                     where[q, everything] = steps[g][where[p, everything]]
         starts = np.array([int(base[i]) for i in range(self.nodes)])
         image[:, everything] = where[:, everything] - starts[owner[where[:, everything]]]
-        orbit = np.zeros(total, np.int64)
+        orbit = np.zeros(total, np.int32)
         orbit[everything] = where[:, everything].min(axis=0)
         if self._fixed is None:
             self._fixed = self._fixed_arrays()
-        return Renamings(**self._fixed, target=self.target, image=image, orbit=orbit)
+            self._sleepers = self._renamed_sleep(arrays)
+        block[at.RENAMINGS], block[at.SYMMETRY_GROUPS] = count, len(self.groups)
+        block[at.PATTERNS] = self._fixed[at.TIE_FROM_AT].shape[1] - 1
+        block[at.SLEEP_BYTES] = self._sleepers.shape[1]
+        block.point(self._fixed)
+        block.point(
+            {
+                at.TARGET_AT: np.ascontiguousarray(self.target),
+                at.IMAGE_AT: image,
+                at.ORBIT_AT: orbit,
+                at.SLEEPERS_AT: self._sleepers,
+            }
+        )
 
-    def _fixed_arrays(self) -> dict[str, Any]:
+    def _renamed_sleep(self, arrays: Any) -> Any:
+        """Every byte of a sleep mask under every renaming."""
+        count = self.count if self.count <= MOST_SLEEPERS else 0
+        size = (len(arrays.renamed_groups(range(self.nodes))) + 7) // 8 if count else 0
+        found = np.zeros((max(1, count), size, 256), np.uint64)
+        for p in range(count if size else 0):
+            to = arrays.renamed_groups(self.target[p])
+            for bit, after in enumerate(to):
+                values = np.arange(256) >> (bit % 8) & 1
+                found[p, bit // 8] |= values.astype(np.uint64) << np.uint64(after)
+        return found
+
+    def _fixed_arrays(self) -> dict[int, Any]:
         members, member_at = [], [0]
         ties: list[int] = []
         patterns = 1 << max((len(n) - 1 for n in self.groups), default=0)
@@ -232,14 +243,14 @@ class Symmetry:
                 for first in orders:
                     compose.append(number[tuple(second[x] for x in first)])
         return {
-            "members": np.array(members or [0], np.int64),
-            "member_at": np.array(member_at, np.int64),
-            "size": np.array([len(n) for n in self.groups], np.int64),
-            "stride": np.array(self.strides, np.int64),
-            "ties": np.array(ties, np.int64),
-            "tie_at": tie_at,
-            "compose": np.array(compose, np.int64),
-            "compose_at": np.array(compose_at, np.int64),
+            at.MEMBERS_AT: np.array(members or [0], np.int64),
+            at.MEMBER_FROM_AT: np.array(member_at, np.int64),
+            at.GROUP_SIZE_AT: np.array([len(n) for n in self.groups], np.int64),
+            at.STRIDE_AT: np.array(self.strides, np.int64),
+            at.TIES_AT: np.array(ties, np.int64),
+            at.TIE_FROM_AT: tie_at,
+            at.COMPOSE_AT: np.array(compose, np.int64),
+            at.COMPOSE_FROM_AT: np.array(compose_at, np.int64),
         }
 
     # The check ------------------------------------------------------------------------------
@@ -294,12 +305,16 @@ class Symmetry:
 
     def _difference(self, p: int, i: int, number: int, what: int) -> str:
         tables = self.tables
-        moved = [f"{a} for {b}" for a, b in self.maps[p].items() if a != b]
         if what >= 0:
             step = Envelope(tables.system.names[i], tables.contents[what][0])
-            where = tables.system.handler_name(step)
-        else:
-            where = "an action or fault"
+            return self.difference(p, i, step)
+        return self.difference(p, i, None)
+
+    def difference(self, p: int, i: int, step: Envelope | Act | None) -> str:
+        """What is wrong when a step of node `i` is not the same under a renaming."""
+        tables = self.tables
+        moved = [f"{a} for {b}" for a, b in self.maps[p].items() if a != b]
+        where = "an action or fault" if step is None else tables.system.handler_name(step)
         return (
             f"{where} of {tables.system.names[i]} does not do the same when {', '.join(moved)} is "
             "put in its place, and symmetry() says that it does"

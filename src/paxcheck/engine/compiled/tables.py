@@ -64,6 +64,14 @@ class Alarm:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows after an action that asks, 0 for an exception, and its steps for the judge."""
+
+    after: tuple[int, ...]
+    alarms: tuple[Alarm, ...]
+
+
 class Tables:
     """The tables of one system; they grow while a search asks for entries.
 
@@ -84,7 +92,7 @@ class Tables:
         self.class_masks: dict[type[Message], int] = {}
         self.rows: list[list[Row]] = [[Row((), 0)] for _ in system.names]  # ids start at 1
         self._ids: list[dict[tuple[Local, int], int]] = [{} for _ in system.names]
-        self._asked: dict[tuple[int, int, Act, tuple[int, ...]], tuple[int, ...]] = {}
+        self._asked: dict[tuple[int, int, Act, tuple[int, ...]], Answer] = {}
         self._reads: dict[tuple[int, Act], tuple[type[Message], ...]] = {}
         self.alarms: list[Alarm] = []
         self.errors = False
@@ -197,26 +205,45 @@ class Tables:
         return row.faults[fault]
 
     def ask(self, i: int, number: int, action: Act, available: int) -> tuple[int, ...]:
-        """The rows after an action that asks which messages were sent."""
+        """The rows after an action that asks which messages were sent; 0 for an exception."""
         known = self._reads.get((i, action), ())
         key = (i, number, action, tuple([available & self.class_masks.get(c, 0) for c in known]))
-        after = self._asked.get(key)
-        if after is None:
-            if self.journal is not None:
-                self.journal.append(["ask", i, number, action.action, available])
-            local = self.rows[i][number].local
-            reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
-            self.calls += 1
-            new = sorted(reaction.reads - set(known), key=lambda c: c.__name__)
-            if new:
-                # It asked for more than before: what was kept under shorter keys may be wrong.
-                self._reads[i, action] = (*known, *new)
-                self._asked = {k: v for k, v in self._asked.items() if (k[0], k[2]) != (i, action)}
-                return self.ask(i, number, action, available)
-            after = self._after(i, number, action, reaction.outcomes)
-            self._told.append(((i, local, action), reaction.outcomes))
-            self._asked[key] = after
-        return after
+        found = self._asked.get(key)
+        if found is None:
+            found = self._ask(i, number, action, available)
+        return found.after
+
+    def told(self, i: int, number: int, action: Act, available: int) -> Answer:
+        """The same, with the steps for the judge also when it was asked before."""
+        self.ask(i, number, action, available)
+        known = self._reads[i, action]
+        masks = [available & self.class_masks.get(c, 0) for c in known]
+        return self._asked[i, number, action, tuple(masks)]
+
+    def _ask(self, i: int, number: int, action: Act, available: int) -> Answer:
+        if self.journal is not None:
+            self.journal.append(["ask", i, number, action.action, available])
+        known = self._reads.setdefault((i, action), ())
+        local = self.rows[i][number].local
+        reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
+        self.calls += 1
+        new = sorted(reaction.reads - set(known), key=lambda c: c.__name__)
+        if new:
+            # What was kept under shorter keys is forgotten: they do not tell states apart any more.
+            known = self._reads[i, action] = (*known, *new)
+            self._asked = {k: v for k, v in self._asked.items() if (k[0], k[2]) != (i, action)}
+        before = len(self.alarms)
+        after = self._after(i, number, action, reaction.outcomes)
+        errors = [0 for outcome in reaction.outcomes if outcome.error is not None]
+        self._told.append(((i, local, action), reaction.outcomes))
+        masks = [available & self.class_masks.get(c, 0) for c in known]
+        found = Answer((*after, *errors), tuple(self.alarms[before:]))
+        self._asked[i, number, action, tuple(masks)] = found
+        return found
+
+    def reads(self, i: int, action: Act) -> tuple[type[Message], ...]:
+        """The classes of messages that an action has asked for so far."""
+        return self._reads.get((i, action), ())
 
     def _outcomes(self, i: int, local: Local, trigger: Trigger) -> tuple[Outcome, ...]:
         pair = (i, local, trigger)

@@ -1,0 +1,358 @@
+# pyright: basic
+"""The tables as arrays: how a state is packed into words, and what each row offers and does.
+
+Here is what the two kinds of tables share: those of a set network (`set_arrays`) and those with
+inboxes (`inbox_arrays`). `kernel/steps.py` says what the arrays mean. They grow between two calls
+of a kernel; a row, a bit or a record that has a number keeps it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import numpy as np
+
+from paxcheck.engine.compiled.kernel import control as at
+
+ALL = 0xFFFFFFFFFFFFFFFF
+ONE_WORD = 63  # bit 63 of word 0 marks keys
+
+
+class Arrays:
+    """The arrays of one system. `fields`: the nodes and, if there are faults, one for the *rest*:
+    what is left of the budgets, and the cut between the nodes.
+
+    `rests`: the values of the rest, by number, from 1 on. `faults`: the names of the faults.
+    """
+
+    inboxes = False
+    questions = 0
+    asked: list[tuple[int, int]]  # who asks which messages were sent, and which, as a mask
+
+    def __init__(
+        self, tables: Any, lenses: int, *, symmetric: bool = False, reduced: bool = True
+    ) -> None:
+        self.tables = tables
+        system = tables.system
+        self.nodes = len(system.names)
+        self.faults = tuple(system.fault_names)
+        self.rests: list[tuple[tuple[int, ...], int]] = self._rests()
+        self.rest_ids = {rest: k for k, rest in enumerate(self.rests) if k}
+        self.fields = self.nodes + (1 if self.faults else 0)
+        self.lens_count = lenses
+        self.asked = []
+        self.records = array("Q", [0])  # record 0 stands for "no record"
+        self._most_branches = 1
+        self.traps: dict[tuple[int, int, int], set[str]] = {}
+        self.trap_ids: dict[tuple[int, int, int], int] = {}
+        self.filled: list[dict[int, list[int]]] = [{} for _ in range(self.nodes)]
+        self.senders: list[set[int]] = [set() for _ in range(self.nodes)]
+        self._group_bits(symmetric, reduced)
+        self._constants()
+        self.synced = [1] * self.nodes
+        self.mask_words = 1
+        self.place()
+
+    # Which steps sleep ----------------------------------------------------------------------
+
+    def _group_bits(self, symmetric: bool, reduced: bool) -> None:
+        """A bit of the sleep mask for each receiver and sender; shared where there are many.
+
+        Without bits (not `reduced`, or too many nodes) nothing ever sleeps.
+        """
+        n = self.nodes
+        per = 0 if n > 64 or not reduced else n if n <= 8 else 1 if symmetric else 64 // n
+        self.group_of = [[0] * n for _ in range(n)]
+        for i in range(n):
+            for k in range(n):
+                if per:
+                    self.group_of[i][k] = 1 << (i * per + k % per)
+        self.own = [0] * n
+        for i in range(n):
+            for k in range(n):
+                self.own[i] |= self.group_of[i][k]
+        self.groups_per_node = per
+
+    def renamed_groups(self, target: Any) -> list[int]:
+        """Where each bit of a sleep mask goes when node i becomes `target[i]`."""
+        n, per = self.nodes, self.groups_per_node
+        if per == n:
+            return [int(target[i]) * n + int(target[k]) for i in range(n) for k in range(n)]
+        return [int(target[i]) for i in range(n)] if per == 1 else []
+
+    # What is left of the faults -------------------------------------------------------------
+
+    def _rests(self) -> list[tuple[tuple[int, ...], int]]:
+        budgets: list[tuple[int, ...]] = [()]
+        for budget in self.tables.system.budgets.values():
+            budgets = [(*left, k) for left in budgets for k in range(budget + 1)]
+        if not self.tables.system.budgets:
+            return [((), 0)]
+        cuts = range(len(getattr(self.tables, "cuts", (None,))))
+        return [((), 0), *[(left, cut) for left in budgets for cut in cuts]]
+
+    def _constants(self) -> None:
+        """What depends on the rest alone."""
+        rests, faults = len(self.rests), len(self.faults)
+        self.spend = np.zeros((max(1, faults), rests), np.int64)
+        self.jumps = np.zeros(rests + 1, np.int64)
+        targets: list[int] = []
+        for k, (left, cut) in enumerate(self.rests):
+            if k:
+                for f in range(faults):
+                    if left[f]:
+                        spent = (*left[:f], left[f] - 1, *left[f + 1 :])
+                        self.spend[f, k] = self.rest_ids[spent, cut]
+                targets += self._jumps(left, cut)
+            self.jumps[k + 1] = len(targets)
+        self.targets = np.array(targets or [0], np.int64)
+        self.cuts = np.zeros(rests * self.nodes, np.uint64)
+        self._cut()
+
+    def _jumps(self, left: tuple[int, ...], cut: int) -> list[int]:
+        return []
+
+    def _cut(self) -> None:
+        """Set `cuts`."""
+
+    # Packing --------------------------------------------------------------------------------
+
+    def place(self, chosen: list[int] | None = None) -> None:
+        """Choose the width of each field, with room to grow, and make the arrays anew.
+
+        `chosen`: the widths to take, which a checkpoint remembers.
+        """
+        self._pack(self._widths() if chosen is None else chosen)
+
+    def _widths(self) -> list[int]:
+        rows = [len(rows) for rows in self.tables.rows]
+        rest = [(len(self.rests)).bit_length()] if self.faults else []
+        roomy = [max(n + n // 4, 48).bit_length() for n in rows] + rest
+        tight = [n.bit_length() for n in rows] + rest
+        if sum(roomy) <= ONE_WORD or sum(tight) + self.nodes // 2 > ONE_WORD:
+            return roomy
+        # It fits into one word if the fields that are nearly full get the bits that are left.
+        spare = ONE_WORD - sum(tight)
+        for i in sorted(range(self.nodes), key=lambda i: -rows[i] / (1 << tight[i]))[:spare]:
+            tight[i] += 1
+        return tight
+
+    def _pack(self, need: list[int]) -> None:
+        words: list[int] = []
+        word, shift = [0] * self.fields, [0] * self.fields
+        for c in range(self.fields):
+            # In order, so that comparing states by their words compares them field by field.
+            if not words or words[-1] + need[c] > (ONE_WORD if len(words) == 1 else 64):
+                words.append(0)
+            word[c], shift[c] = len(words) - 1, words[-1]
+            words[-1] += need[c]
+        self.width = len(words)
+        self.bits = need
+        self.word = np.array(word, np.int64)
+        self.shift = np.array(shift, np.uint64)
+        self.mask = np.array([(1 << b) - 1 for b in need], np.uint64)
+        self.sizes = [1 << b for b in need[: self.nodes]]
+        self.base = np.array([sum(self.sizes[:i]) for i in range(self.nodes)], np.int64)
+        self.total = sum(self.sizes)
+        self.mask_words = max(self.mask_words, self._mask_words())
+        self._make()
+
+    def _make(self) -> None:
+        """Make the arrays, and put in what is known."""
+        rows, n, m = self.total, self.nodes, self.mask_words
+        self.offers = np.zeros(rows * n * m, np.uint64)
+        self.known = np.zeros(rows * m, np.uint64)
+        self.live = np.zeros(rows * m, np.uint64)
+        self.odd = np.zeros(rows * m, np.uint64)
+        self.wants = np.zeros(rows * m if self.inboxes else 1, np.uint64)
+        self.requested = np.zeros(rows * m, np.uint64)
+        self.allow = np.zeros(len(self.rests) * n * m, np.uint64)
+        self.capacity = [max(8, 2 * count) for count in self._bit_counts()]
+        sizes = [s * c for s, c in zip(self.sizes, self.capacity, strict=True)]
+        self.entries_from = np.array([sum(sizes[:i]) for i in range(n)], np.int64)
+        self.entry = np.zeros(2 * sum(sizes), np.uint64)
+        self.classes = np.zeros((max(1, self.lens_count), rows), np.int32)
+        self._allow()
+        self._make_adds()
+        self.synced = [1] * n
+        self.records = array("Q", [0])
+        self._put_rows()
+        for i, filled in enumerate(self.filled):
+            for number, bits in filled.items():
+                for bit in bits:
+                    self._write(i, number, bit)
+
+    def _make_adds(self) -> None:
+        self.add = np.zeros(1, np.int32)
+        self.adds_from = np.zeros(self.nodes, np.int64)
+        self.group_room = [1] * self.nodes
+
+    def write_again(self) -> None:
+        """Write all entries again."""
+        self._make()
+
+    def fits(self) -> bool:
+        """Whether all rows and bits of the tables have their places."""
+        rows = all(len(r) <= s for r, s in zip(self.tables.rows, self.sizes, strict=True))
+        return (
+            rows
+            and self._mask_words() <= self.mask_words
+            and all(b <= c for b, c in zip(self._bit_counts(), self.capacity, strict=True))
+        )
+
+    def sync(self) -> bool:
+        """Take over what is new in the tables; True when the arrays were made anew."""
+        self._new_bits()
+        if not self.fits():
+            self.place()
+            return True
+        self._put_rows()
+        return False
+
+    # What the two kinds of tables do differently ---------------------------------------------
+
+    def _mask_words(self) -> int:
+        return max(1, max((count + 63) // 64 for count in self._bit_counts()))
+
+    def _bit_counts(self) -> list[int]:
+        raise NotImplementedError
+
+    def _new_bits(self) -> None:
+        """Give numbers to the messages that are new."""
+
+    def _allow(self) -> None:
+        raise NotImplementedError
+
+    def _put_rows(self) -> None:
+        """Write what the new rows offer."""
+        raise NotImplementedError
+
+    def _write(self, i: int, number: int, bit: int) -> None:
+        """Store an entry, and say that it is known: in this order."""
+        raise NotImplementedError
+
+    def compute(self, i: int, number: int, bit: int) -> None:
+        """Let the tables compute an entry; rows and messages may be new after it."""
+        raise NotImplementedError
+
+    def what(self, i: int, bit: int) -> int:
+        """What a bit stands for, in a form that does not change."""
+        raise NotImplementedError
+
+    def what_of(self, i: int, trigger: Any) -> int:
+        """The same for a trigger of node `i`."""
+        raise NotImplementedError
+
+    # Entries --------------------------------------------------------------------------------
+
+    def fill(self, i: int, number: int, bit: int) -> None:
+        """Write an entry that the tables have computed, now that all rows have their places."""
+        self.filled[i].setdefault(number, []).append(bit)
+        self._write(i, number, bit)
+
+    def set_entry(self, i: int, number: int, bit: int, after: int, keep: int) -> None:
+        """A bit that leads to one row and does nothing else."""
+        self._entry(i, number, bit, after, keep)
+        self._set(self.live, i, number, bit)
+
+    def set_record(
+        self, i: int, number: int, bit: int, trap: tuple[int, int, int], branches: list[list[int]]
+    ) -> None:
+        """A bit of which there is more to say; see `kernel/steps.py`."""
+        self._entry(i, number, bit, self.record(trap, branches), 0)
+        self._set(self.live, i, number, bit)
+        self._set(self.odd, i, number, bit)
+
+    def record(self, trap: tuple[int, int, int] | None, branches: list[list[int]]) -> int:
+        """A new record; its number."""
+        at_ = len(self.records)
+        flag = 0
+        if trap is not None and trap in self.traps:
+            flag = 1 + self.trap_ids.setdefault(trap, len(self.trap_ids))
+        self.records.extend([flag, len(branches), *[x for branch in branches for x in branch]])
+        self._most_branches = max(self._most_branches, len(branches))
+        return at_
+
+    def _entry(self, i: int, number: int, bit: int, low: int, high: int) -> None:
+        place = 2 * (int(self.entries_from[i]) + number * self.capacity[i] + bit)
+        self.entry[place] = low
+        self.entry[place + 1] = high
+
+    def _set(self, masks: np.ndarray, i: int, number: int, bit: int) -> None:
+        place = (int(self.base[i]) + number) * self.mask_words + bit // 64
+        masks[place] |= np.uint64(1 << (bit % 64))
+
+    def put(self, masks: np.ndarray, place: int, mask: int) -> None:
+        """Write a mask of any length into an array of masks."""
+        for w in range(self.mask_words):
+            masks[place * self.mask_words + w] = (mask >> (64 * w)) & ALL
+
+    # The kernel's view ----------------------------------------------------------------------
+
+    def describe(self, block: Any) -> None:
+        """Write all addresses into a control block."""
+        slots, source, groups = [0], [], []
+        for i in range(self.nodes):
+            # First what the node does by itself; with inboxes also what it takes from itself.
+            for k in [i, *sorted(self.senders[i] - ({i} if self.inboxes else set()))]:
+                source.append(k)
+                groups.append(self.group_of[i][k])
+            slots.append(len(source))
+        self.slot_count = len(source)
+        block[at.NODES], block[at.FIELDS] = self.nodes, self.fields
+        block[at.ROWS], block[at.RESTS] = self.total, len(self.rests)
+        block[at.CUT] = int(bool(self.cuts.any()))
+        jumps = int(np.diff(self.jumps).max()) if self.faults else 0
+        self.most = (sum(self._bit_counts()) + self.questions) * self._most_branches + jumps + 1
+        block[at.MOST] = self.most
+        block.point(
+            {
+                at.WORD_AT: self.word,
+                at.SHIFT_AT: self.shift,
+                at.MASK_AT: self.mask,
+                at.BASE_AT: self.base,
+                at.SLOTS_AT: np.array(slots, np.int64),
+                at.SOURCE_AT: np.array(source, np.int64),
+                at.GROUP_AT: np.array(groups, np.uint64),
+                at.OWN_AT: np.array(self.own, np.uint64),
+                at.OFFERS_AT: self.offers,
+                at.KNOWN_AT: self.known,
+                at.LIVE_AT: self.live,
+                at.ODD_AT: self.odd,
+                at.WANTS_AT: self.wants,
+                at.ALLOW_AT: self.allow,
+                at.ENTRY_AT: self.entry,
+                at.ENTRIES_FROM_AT: self.entries_from,
+                at.COLUMNS_AT: np.array(self.capacity, np.int64),
+                at.SPEND_AT: self.spend,
+                at.JUMPS_AT: self.jumps,
+                at.TARGETS_AT: self.targets,
+                at.ADD_AT: self.add,
+                at.ADDS_FROM_AT: self.adds_from,
+                at.GROUPS_AT: np.array(self.group_room, np.int64),
+                at.CUTS_AT: self.cuts,
+                at.CLASSES_AT: self.classes,
+                at.REQUESTED_AT: self.requested,
+            }
+        )
+        block[at.RECORDS_AT] = self.records.buffer_info()[0]
+
+    # States ---------------------------------------------------------------------------------
+
+    def pack(self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int = 0) -> list[int]:
+        """The words of a state."""
+        ids = [*numbers, *([self.rest_ids[budgets, cut]] if self.faults else [])]
+        words = [0] * self.width
+        for c, number in enumerate(ids):
+            words[int(self.word[c])] |= number << int(self.shift[c])
+        return words
+
+    def unpack(self, words: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        """The rows of a state, what is left of the budgets, and the number of the cut."""
+        ids = [
+            (int(words[int(self.word[c])]) >> int(self.shift[c])) & int(self.mask[c])
+            for c in range(self.fields)
+        ]
+        left, cut = self.rests[ids[self.nodes]] if self.faults else ((), 0)
+        return tuple(ids[: self.nodes]), left, cut

@@ -1,0 +1,447 @@
+# pyright: basic, reportCallIssue=false, reportArgumentType=false
+"""The search: expand states, and put the new ones into the table and at the end of the log.
+
+*Every step is counted, but few lead to a state that is known already.* Steps of two nodes commute:
+what one node may do stays possible when another moves. So of the two orders of a pair of steps only
+one is followed to the state behind both. Each state carries a mask of the groups of steps that
+*sleep*: the states behind them are reached, after as many steps, in the other order (sleep sets:
+Godefroid, *Partial-Order Methods for the Verification of Concurrent Systems*, 1996, chapter 5).
+
+No state is lost, and each is found at its depth: of all shortest sequences of steps to a state take
+the least, in the order in which steps are taken here. If one of its steps slept, it could be moved
+to the place where it was seen first, and the sequence would be smaller. What sleeps in a state that
+is reached in several ways, is what sleeps on all ways from the level before; all of them are known
+before the state is expanded. Steps that sleep are open: they are counted, and properties of steps
+hear of them.
+
+A state whose entries are not all known is put aside, whole; Python fills what it needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paxcheck.engine.compiled.kernel.canonical import canonical, renamed
+from paxcheck.engine.compiled.kernel.code import inline
+from paxcheck.engine.compiled.kernel.control import (
+    ASKER_AT,
+    ASLEEP_AT,
+    BASE_AT,
+    BATCH,
+    BITS,
+    BLOCK,
+    CLASSES_AT,
+    COLUMNS_AT,
+    COUNT,
+    CURSOR,
+    CUTS_AT,
+    DEFERRED,
+    DEFERRED_AT,
+    DEFERRED_FULL,
+    DEFERRED_ROOM,
+    DONE,
+    END_LENSES,
+    ENTRIES_FROM_AT,
+    ENTRY_AT,
+    FIELDS,
+    FULL,
+    GENERATED,
+    GROUP_AT,
+    IDS_AT,
+    JUMPS_AT,
+    LEVEL,
+    LEVEL_END,
+    LIMIT,
+    LIMITED,
+    LIST_AT,
+    LIST_DONE,
+    LISTED,
+    LOG_AT,
+    LOG_FULL,
+    LOG_ROOM,
+    MASK_AT,
+    MINE,
+    MINE_END,
+    MOST,
+    MOVED_AT,
+    NEW_AT,
+    NODES,
+    ODD_AT,
+    ORBITS_AT,
+    OWN_AT,
+    PENDING,
+    PENDING_FULL,
+    PENDING_ROOM,
+    QUESTIONS,
+    READY_AT,
+    RECORDS_AT,
+    REQUESTS,
+    REQUESTS_ROOM,
+    RESTS,
+    ROOM,
+    ROWS,
+    ROWS_AT,
+    SEEN_COUNT_AT,
+    SEEN_FULL,
+    SEEN_SLOTS,
+    SHARED_AT,
+    SHIFT_AT,
+    SIZES_AT,
+    SLEEP_AT,
+    SLOTS_AT,
+    SPEND_AT,
+    SPRUNG_AT,
+    STATES_LENSES,
+    STOP,
+    TABLE_AT,
+    TABLE_FULL,
+    TARGETS_AT,
+    TERMINAL,
+    THREADS,
+    TOPS_AT,
+)
+from paxcheck.engine.compiled.kernel.judging import answer, judge
+from paxcheck.engine.compiled.kernel.pointers import (
+    add_to,
+    and_with,
+    fixed,
+    halves,
+    ints,
+    longs,
+    ones,
+    prefetch,
+    swap_if,
+    trailing_zeros,
+    words,
+)
+from paxcheck.engine.compiled.kernel.states import same, top, word_of
+from paxcheck.engine.compiled.kernel.steps import look, moved, request, rest_of, send
+
+
+@inline
+def no_room(shared, c):
+    """Why the next states cannot be expanded now; DONE if they can."""
+    batch, threads = fixed(c, BATCH), fixed(c, THREADS)
+    counters = longs(fixed(c, SHARED_AT))
+    most = (batch * fixed(c, MOST) + BLOCK) * threads
+    count = counters[COUNT]
+    if fixed(c, LIMIT) >= 0 and count >= fixed(c, LIMIT):
+        return LIMITED
+    if count + most > (np.int64(1) << fixed(c, BITS)) * 6 // 10:
+        return TABLE_FULL
+    if count + most > fixed(c, LOG_ROOM):
+        return LOG_FULL
+    lenses = fixed(c, STATES_LENSES) + fixed(c, END_LENSES) + fixed(c, QUESTIONS)
+    looks = batch * (fixed(c, MOST) + 1)
+    if c[PENDING] + looks * lenses > fixed(c, PENDING_ROOM):
+        return PENDING_FULL
+    for lens in range(lenses):
+        if (longs(fixed(c, SEEN_COUNT_AT))[lens] + looks) * 2 > fixed(c, SEEN_SLOTS):
+            return SEEN_FULL
+    if c[DEFERRED] + batch > fixed(c, DEFERRED_ROOM) or c[REQUESTS] >= fixed(c, REQUESTS_ROOM):
+        return DEFERRED_FULL
+    return DONE
+
+
+@inline
+def push(widths, symmetric, c, found, node, row, asleep):
+    """A new state is complete: remember where it belongs in the table, and who moved."""
+    width = len(widths)
+    new = words(fixed(c, NEW_AT))
+    if len(symmetric) > 0:
+        orbit, renaming = canonical(widths, c, new, found * width)
+        ints(fixed(c, ORBITS_AT))[found] = np.int32(orbit)
+        asleep = renamed(c, asleep, renaming)
+    hashed = top(widths, new, found * width)
+    prefetch(halves(fixed(c, TABLE_AT)), hashed >> (32 - fixed(c, BITS)))
+    longs(fixed(c, TOPS_AT))[found] = hashed
+    words(fixed(c, ASLEEP_AT))[found] = asleep
+    moves = longs(fixed(c, MOVED_AT))
+    moves[2 * found] = node
+    moves[2 * found + 1] = row
+    return found + 1
+
+
+@inline
+def copy(widths, source, at, target, to):
+    """Copy a state."""
+    for w in range(len(widths)):
+        target[to + w] = source[at + w]
+
+
+@inline
+def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping):
+    """Follow a record; (the states found so far, the steps taken, quiet, complete)."""
+    width = len(widths)
+    records, ids = longs(fixed(c, RECORDS_AT)), longs(fixed(c, IDS_AT))
+    log, new = words(fixed(c, LOG_AT)), words(fixed(c, NEW_AT))
+    nodes = fixed(c, NODES)
+    trap, count = fixed(records, record), fixed(records, record + 1)
+    steps = np.int64(0)
+    quiet = complete = True
+    at = record + 2
+    for _ in range(count):
+        after, fault = fixed(records, at), fixed(records, at + 1)
+        keep, sends = fixed(records, at + 2), fixed(records, at + 3)
+        first = at + 4
+        at = first + 2 * sends
+        spent = np.int64(0)
+        if fault > 0:
+            spend = longs(fixed(c, SPEND_AT))
+            spent = fixed(spend, (fault - 1) * fixed(c, RESTS) + ids[nodes])
+            if spent == 0:
+                continue
+        else:
+            quiet = False  # a fault may strike, but need not: the run may end here
+        if trap > 0:
+            ints(fixed(c, SPRUNG_AT))[trap - 1] = np.int32(1)
+        if after == 0:
+            continue  # an exception: there is no state after it
+        steps += 1
+        if sleeping:
+            continue
+        there = found * width
+        copy(widths, log, place * width, new, there)
+        moved(widths, c, new, there, node, ids[node], after)
+        if fault > 0:
+            moved(widths, c, new, there, nodes, ids[nodes], spent)
+        if sends > 0 and not send(widths, c, new, there, records, first, sends):
+            complete = False
+        else:
+            found = push(widths, symmetric, c, found, node, row, asleep & np.uint64(keep))
+    return found, steps, quiet, complete
+
+
+@inline
+def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
+    """The states after the one that was read; (found, steps, quiet, complete), as in `take`."""
+    width, count = len(widths), len(masks)
+    nodes = fixed(c, NODES)
+    rows, ids, ready = (
+        longs(fixed(c, ROWS_AT)),
+        longs(fixed(c, IDS_AT)),
+        words(fixed(c, READY_AT)),
+    )
+    log, new = words(fixed(c, LOG_AT)), words(fixed(c, NEW_AT))
+    odds, entry = words(fixed(c, ODD_AT)), words(fixed(c, ENTRY_AT))
+    slots, groups = longs(fixed(c, SLOTS_AT)), words(fixed(c, GROUP_AT))
+    steps = np.int64(0)
+    quiet = complete = True
+    for i in range(nodes):
+        row, old = rows[i], ids[i]
+        shift = fixed(words(fixed(c, SHIFT_AT)), i)
+        where = word_of(widths, c, i)
+        entries = fixed(longs(fixed(c, ENTRIES_FROM_AT)), i)
+        entries += old * fixed(longs(fixed(c, COLUMNS_AT)), i)
+        for s in range(fixed(slots, i), fixed(slots, i + 1)):
+            sleeping = asleep & fixed(groups, s) != np.uint64(0)
+            for w in range(count):
+                bits = ready[s * count + w]
+                if bits == np.uint64(0):
+                    continue
+                odd = bits & fixed(odds, row * count + w)
+                bits ^= odd
+                if bits:
+                    quiet = False
+                    steps += ones(bits)
+                    if sleeping:
+                        bits = np.uint64(0)
+                while bits:
+                    bit = w * 64 + trailing_zeros(bits)
+                    bits &= bits - np.uint64(1)
+                    after = fixed(entry, 2 * (entries + bit))
+                    keep = fixed(entry, 2 * (entries + bit) + 1)
+                    copy(widths, log, place * width, new, found * width)
+                    new[found * width + where] ^= (np.uint64(old) ^ after) << shift
+                    found = push(widths, symmetric, c, found, i, row, asleep & keep)
+                while odd:
+                    bit = w * 64 + trailing_zeros(odd)
+                    odd &= odd - np.uint64(1)
+                    record = np.int64(fixed(entry, 2 * (entries + bit)))
+                    found, taken, still, known = take(
+                        widths, symmetric, c, place, found, record, i, row, asleep, sleeping
+                    )
+                    steps += taken
+                    quiet &= still
+                    complete &= known
+        for q in range(fixed(c, QUESTIONS)):
+            if fixed(longs(fixed(c, ASKER_AT)), q) != i:
+                continue
+            record = answer(widths, c, q, log, place * width, place)
+            if record < 0:
+                complete = False
+            elif record > 0:
+                first = fixed(slots, i)
+                sleeping = asleep & fixed(groups, first) != np.uint64(0)
+                found, taken, still, known = take(
+                    widths, symmetric, c, place, found, record, i, row, asleep, sleeping
+                )
+                steps += taken
+                quiet &= still
+        asleep |= fixed(words(fixed(c, OWN_AT)), i)
+    if fixed(c, FIELDS) > nodes:
+        rest = rest_of(c)
+        jumps, targets = longs(fixed(c, JUMPS_AT)), longs(fixed(c, TARGETS_AT))
+        for k in range(fixed(jumps, rest), fixed(jumps, rest + 1)):
+            if fixed(words(fixed(c, CUTS_AT)), rest * nodes):
+                quiet = False  # a partition can heal
+            steps += 1
+            copy(widths, log, place * width, new, found * width)
+            moved(widths, c, new, found * width, nodes, rest, fixed(targets, k))
+            found = push(widths, symmetric, c, found, nodes, np.int64(0), np.uint64(0))
+    return found, steps, quiet, complete
+
+
+@inline
+def place_for(shared, c):
+    """The place in the log where the next new state goes."""
+    counters = longs(fixed(c, SHARED_AT))
+    if len(shared) == 0:
+        return counters[COUNT]
+    if c[MINE] == c[MINE_END]:
+        c[MINE] = add_to(counters, COUNT, BLOCK)
+        c[MINE_END] = c[MINE] + BLOCK
+    return c[MINE]
+
+
+@inline
+def insert(widths, symmetric, shared, c, k):
+    """Put the new state `k` into the table; its place in the log if it is new, else -1."""
+    width = len(widths)
+    bits = fixed(c, BITS)
+    mask = (np.int64(1) << bits) - 1
+    tags = (np.int64(1) << (32 - bits)) - 1
+    table, log, new = (
+        halves(fixed(c, TABLE_AT)),
+        words(fixed(c, LOG_AT)),
+        words(fixed(c, NEW_AT)),
+    )
+    asleep = words(fixed(c, ASLEEP_AT))[k]
+    sleep = words(fixed(c, SLEEP_AT))
+    hashed = longs(fixed(c, TOPS_AT))[k]
+    slot = hashed >> (32 - bits)
+    written = np.int64(-1)
+    while True:
+        entry = np.int64(table[slot])
+        if entry == 0:
+            if written < 0:
+                written = place_for(shared, c)
+                copy(widths, new, k * width, log, written * width)
+                sleep[written - fixed(c, LEVEL)] = asleep
+                if len(symmetric) > 0:
+                    ints(fixed(c, SIZES_AT))[written] = ints(fixed(c, ORBITS_AT))[k]
+            value = np.uint32((hashed & tags) << bits | (written + 1))
+            if len(shared) == 0:
+                table[slot] = value
+                longs(fixed(c, SHARED_AT))[COUNT] = written + 1
+                return written
+            if swap_if(table, slot, np.uint32(0), value) == np.uint32(0):
+                c[MINE] = written + 1
+                return written
+            continue  # another thread was faster: look at what it put there
+        if entry >> bits == hashed & tags:
+            known = (entry & mask) - 1
+            if same(widths, log, known * width, new, k * width):
+                if known >= fixed(c, LEVEL_END):
+                    if len(shared) == 0:
+                        sleep[known - fixed(c, LEVEL)] &= asleep
+                    else:
+                        and_with(sleep, known - fixed(c, LEVEL), asleep)
+                return np.int64(-1)
+        slot = (slot + 1) & mask
+
+
+@inline
+def insert_all(widths, symmetric, inboxes, shared, c, found):
+    """Put the states that were found into the table, and show the new ones to the lenses."""
+    width = len(widths)
+    bits = fixed(c, BITS)
+    mask = (np.int64(1) << bits) - 1
+    tags = (np.int64(1) << (32 - bits)) - 1
+    table, tops, new = (
+        halves(fixed(c, TABLE_AT)),
+        longs(fixed(c, TOPS_AT)),
+        words(fixed(c, NEW_AT)),
+    )
+    classes, moves = ints(fixed(c, CLASSES_AT)), longs(fixed(c, MOVED_AT))
+    rows = fixed(c, ROWS)
+    for k in range(found):
+        hashed = tops[k]
+        entry = np.int64(table[hashed >> (32 - bits)])
+        if entry and entry >> bits == hashed & tags:
+            prefetch(words(fixed(c, LOG_AT)), ((entry & mask) - 1) * width)
+    for k in range(found):
+        place = insert(widths, symmetric, shared, c, k)
+        if place < 0:
+            continue
+        if len(symmetric) > 0:
+            c[FULL] += np.int64(ints(fixed(c, ORBITS_AT))[k])
+        for lens in range(fixed(c, STATES_LENSES)):
+            # It can look new only if the node that moved looks another way.
+            other = True
+            if len(symmetric) == 0 and len(inboxes) == 0:
+                node = moves[2 * k]
+                field = new[k * width + word_of(widths, c, node)]
+                field >>= fixed(words(fixed(c, SHIFT_AT)), node)
+                number = np.int64(field & fixed(words(fixed(c, MASK_AT)), node))
+                before = fixed(classes, lens * rows + moves[2 * k + 1])
+                after = fixed(classes, lens * rows + fixed(longs(fixed(c, BASE_AT)), node) + number)
+                other = before != after
+            if other:
+                judge(widths, c, lens, new, k * width, place)
+
+
+def expand(widths, masks, symmetric, inboxes, shared, c):
+    """Expand states, those of the list or from the shared cursor on; why it came back."""
+    width = len(widths)
+    batch = fixed(c, BATCH)
+    log = words(fixed(c, LOG_AT))
+    counters = longs(fixed(c, SHARED_AT))
+    listed = longs(fixed(c, LIST_AT))
+    while True:
+        if fixed(c, LIST_AT) != 0:
+            if c[LIST_DONE] >= fixed(c, LISTED):
+                return DONE
+        elif counters[CURSOR] >= fixed(c, STOP):
+            return DONE
+        reason = no_room(shared, c)
+        if reason != DONE:
+            return reason
+        if fixed(c, LIST_AT) != 0:
+            at = c[LIST_DONE]
+            end = min(at + batch, fixed(c, LISTED))
+            c[LIST_DONE] = end
+        else:
+            at = add_to(counters, CURSOR, batch)
+            end = min(at + batch, fixed(c, STOP))
+        found = np.int64(0)
+        while at < end:
+            place = listed[at] if fixed(c, LIST_AT) != 0 else at
+            at += 1
+            if not look(widths, masks, inboxes, c, log, place * width):
+                request(masks, inboxes, c)
+                longs(fixed(c, DEFERRED_AT))[c[DEFERRED]] = place
+                c[DEFERRED] += 1
+                continue
+            asleep = words(fixed(c, SLEEP_AT))[place - fixed(c, LEVEL)]
+            more, steps, quiet, complete = successors(
+                widths, masks, symmetric, inboxes, c, place, asleep, found
+            )
+            if not complete:
+                longs(fixed(c, DEFERRED_AT))[c[DEFERRED]] = place
+                c[DEFERRED] += 1
+                continue
+            found = more
+            weight = np.int64(1)
+            if len(symmetric) > 0:
+                weight = np.int64(ints(fixed(c, SIZES_AT))[place])
+            c[GENERATED] += steps * weight
+            if quiet:
+                c[TERMINAL] += weight
+                states = fixed(c, STATES_LENSES)
+                for lens in range(states, states + fixed(c, END_LENSES)):
+                    judge(widths, c, lens, log, place * width, place)
+            if found + fixed(c, MOST) > fixed(c, ROOM):
+                insert_all(widths, symmetric, inboxes, shared, c, found)
+                found = np.int64(0)
+        insert_all(widths, symmetric, inboxes, shared, c, found)

@@ -1,0 +1,161 @@
+# pyright: basic
+"""The tables of a set network as arrays.
+
+The bits of a receiver: the first is for all its actions together, then comes one for each fault,
+then one for each message that was ever sent to it, in the order in which they became known.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paxcheck.engine.compiled.arrays import ALL, Arrays
+from paxcheck.engine.compiled.symmetry import ACTIONS, FAULT
+from paxcheck.engine.compiled.tables import Tables
+from paxcheck.protocol.execute import NodeFault
+from paxcheck.protocol.messages import Envelope
+
+
+class SetArrays(Arrays):
+    """The arrays of a system whose messages stay for ever."""
+
+    tables: Tables
+
+    def __init__(self, tables: Tables, lenses: int, **how: bool) -> None:
+        nodes = len(tables.system.names)
+        self.fixed = 1 + len(tables.system.fault_names)
+        self.columns: list[dict[int, int]] = [{} for _ in range(nodes)]  # message bit -> our bit
+        self.messages: list[list[int]] = [[-1] * self.fixed for _ in range(nodes)]
+        self._bits_seen = 0
+        super().__init__(tables, lenses, **how)
+
+    def _bit_counts(self) -> list[int]:
+        return [len(m) for m in self.messages]
+
+    def _new_bits(self) -> None:
+        contents, names = self.tables.contents, self.tables.system.names
+        for bit in range(self._bits_seen, len(contents)):
+            for i, name in enumerate(names):
+                if name in contents[bit][1]:
+                    self.columns[i][bit] = len(self.messages[i])
+                    self.messages[i].append(bit)
+        self._bits_seen = len(contents)
+
+    def _allow(self) -> None:
+        for k, (left, _) in enumerate(self.rests):
+            mask = 1
+            for f in range(len(self.faults)):
+                if k and left[f] > 0:
+                    mask |= 1 << (1 + f)
+            for i in range(self.nodes):
+                self.put(self.allow, k * self.nodes + i, mask)
+
+    def _put_rows(self) -> None:
+        handled = self.tables.handled
+        for j, rows in enumerate(self.tables.rows):
+            for number in range(self.synced[j], len(rows)):
+                sent = rows[number].sent
+                for i in range(self.nodes):
+                    mask, rest = 0, sent & handled[i]
+                    while rest:
+                        low = rest & -rest
+                        mask |= 1 << self.columns[i][low.bit_length() - 1]
+                        rest ^= low
+                    if mask:
+                        self.senders[i].add(j)
+                        place = (int(self.base[j]) + number) * self.nodes + i
+                        self.put(self.offers, place, mask)
+            self.synced[j] = len(rows)
+
+    # Entries --------------------------------------------------------------------------------
+
+    def known_entries(self) -> list[tuple[int, int, int]]:
+        """Every entry that the tables know: node, row, bit."""
+        found: list[tuple[int, int, int]] = []
+        for i, rows in enumerate(self.tables.rows):
+            for number in range(1, len(rows)):
+                row = rows[number]
+                bits = [] if row.acts is None else [0]
+                bits += [1 + fault for fault in row.faults]
+                rest = row.known
+                while rest:
+                    low = rest & -rest
+                    bits.append(self.columns[i][low.bit_length() - 1])
+                    rest ^= low
+                found += [(i, number, bit) for bit in bits]
+        return found
+
+    def compute(self, i: int, number: int, bit: int) -> None:
+        """Let the tables compute an entry; rows and messages may be new after it."""
+        row = self.tables.rows[i][number]
+        if bit == 0:
+            if row.acts is None:
+                self.tables.fill_acts(i, number)
+        elif bit < self.fixed:
+            if bit - 1 not in row.faults:
+                self.tables.fill_fault(i, number, bit - 1)
+        elif not row.known >> self.messages[i][bit] & 1:
+            self.tables.fill(i, number, 1 << self.messages[i][bit])
+
+    def what(self, i: int, bit: int) -> int:
+        """What a bit stands for: a message, ACTIONS or FAULT - f."""
+        if bit == 0:
+            return ACTIONS
+        return FAULT - (bit - 1) if bit < self.fixed else self.messages[i][bit]
+
+    def what_of(self, i: int, trigger: Any) -> int:
+        """The same for a trigger of node `i`."""
+        if isinstance(trigger, Envelope):
+            return self.tables.bits[trigger.message if self.tables.grouped else trigger]
+        if isinstance(trigger, NodeFault):
+            return FAULT - self.faults.index(trigger.kind)
+        return ACTIONS
+
+    def _write(self, i: int, number: int, bit: int) -> None:
+        fault = bit if 0 < bit < self.fixed else 0
+        after = self._rows_after(i, number, bit)
+        trap = (i, number, self.what(i, bit))
+        if len(after) == 1 and after[0] and not fault and trap not in self.traps:
+            self.set_entry(i, number, bit, after[0], self.keep(i, number, after[0]))
+        elif after:
+            branches = [[n, fault, self.keep(i, number, n, fault), 0] for n in after]
+            self.set_record(i, number, bit, trap, branches)
+        self._set(self.known, i, number, bit)
+
+    def keep(self, i: int, number: int, after: int, fault: int = 0) -> int:
+        """Which groups may sleep on after a step: those of others who got nothing new from it."""
+        mask = ALL & ~self.own[i]
+        if fault:  # the faults of all share their budgets
+            for k in range(self.nodes):
+                mask &= ~self.group_of[k][k]
+        if not after:
+            return mask
+        new = self.tables.rows[i][after].sent & ~self.tables.rows[i][number].sent
+        for k in range(self.nodes):
+            if new & self.tables.handled[k]:
+                mask &= ~self.group_of[k][i]
+        for node, messages in self.asked:
+            if new & messages:
+                mask &= ~self.group_of[node][node]
+        return mask
+
+    def _rows_after(self, i: int, number: int, bit: int) -> tuple[int, ...]:
+        """The rows after each branch; 0 stands for an exception."""
+        tables = self.tables
+        row = tables.rows[i][number]
+        if bit == 0:
+            after = row.acts or ()
+            triggers: list[Any] = list(tables.system.triggers(i)) if tables.errors else []
+            triggers = [t for t in triggers if not isinstance(t, NodeFault) and t not in row.asking]
+        elif bit < self.fixed:
+            after = row.faults[bit - 1]
+            triggers = [NodeFault(tables.system.names[i], self.faults[bit - 1])]
+        else:
+            message = self.messages[i][bit]
+            after = row.nexts.get(message, ())
+            triggers = [Envelope(tables.system.names[i], tables.contents[message][0])]
+        if tables.errors:
+            for trigger in triggers:
+                outcomes = tables._outcomes(i, row.local, trigger)
+                after = (*after, *[0 for o in outcomes if o.error is not None])
+        return after
