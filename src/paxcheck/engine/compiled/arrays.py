@@ -44,6 +44,7 @@ class Arrays:
         self.asked = []
         self.records = array("Q", [0])  # record 0 stands for "no record"
         self._most_branches = 1
+        self.keep_ids: dict[int, int] = {ALL: 0}  # masks of what sleeps on, by number
         self.traps: dict[tuple[int, int, int], set[str]] = {}
         self.trap_ids: dict[tuple[int, int, int], int] = {}
         self.filled: list[dict[int, list[int]]] = [{} for _ in range(self.nodes)]
@@ -52,6 +53,7 @@ class Arrays:
         self._constants()
         self.synced = [1] * self.nodes
         self.mask_words = 1
+        self._new_bits()
         self.place()
 
     # Which steps sleep ----------------------------------------------------------------------
@@ -162,16 +164,18 @@ class Arrays:
         """Make the arrays, and put in what is known."""
         rows, n, m = self.total, self.nodes, self.mask_words
         self.offers = np.zeros(rows * n * m, np.uint64)
-        self.known = np.zeros(rows * m, np.uint64)
-        self.live = np.zeros(rows * m, np.uint64)
-        self.odd = np.zeros(rows * m, np.uint64)
+        self.masks = np.zeros(4 * rows * m, np.uint64)
+        parts = (at.KNOWN, at.LIVE, at.ODD, at.ENTRIES)
+        self.known, self.live, self.odd, self.begins = [self.masks[k::4] for k in parts]
         self.wants = np.zeros(rows * m if self.inboxes else 1, np.uint64)
         self.requested = np.zeros(rows * m, np.uint64)
         self.allow = np.zeros(len(self.rests) * n * m, np.uint64)
-        self.capacity = [max(8, 2 * count) for count in self._bit_counts()]
-        sizes = [s * c for s, c in zip(self.sizes, self.capacity, strict=True)]
-        self.entries_from = np.array([sum(sizes[:i]) for i in range(n)], np.int64)
-        self.entry = np.zeros(2 * sum(sizes), np.uint64)
+        self.entry = np.zeros(1 << 10, np.uint64)
+        self._entries: dict[int, dict[int, int]] = {}  # row of all -> bit -> entry
+        self._entry_at: dict[int, int] = {}
+        self._entry_rooms: dict[int, int] = {}
+        self._entry_end = 0
+        self._changed: set[int] = set()
         self.classes = np.zeros((max(1, self.lens_count), rows), np.int32)
         self._allow()
         self._make_adds()
@@ -195,11 +199,7 @@ class Arrays:
     def fits(self) -> bool:
         """Whether all rows and bits of the tables have their places."""
         rows = all(len(r) <= s for r, s in zip(self.tables.rows, self.sizes, strict=True))
-        return (
-            rows
-            and self._mask_words() <= self.mask_words
-            and all(b <= c for b, c in zip(self._bit_counts(), self.capacity, strict=True))
-        )
+        return rows and self._mask_words() <= self.mask_words
 
     def sync(self) -> bool:
         """Take over what is new in the tables; True when the arrays were made anew."""
@@ -253,14 +253,15 @@ class Arrays:
 
     def set_entry(self, i: int, number: int, bit: int, after: int, keep: int) -> None:
         """A bit that leads to one row and does nothing else."""
-        self._entry(i, number, bit, after, keep)
+        known = self.keep_ids.setdefault(keep, len(self.keep_ids))
+        self._entry(i, number, bit, known << 32 | after)
         self._set(self.live, i, number, bit)
 
     def set_record(
         self, i: int, number: int, bit: int, trap: tuple[int, int, int], branches: list[list[int]]
     ) -> None:
         """A bit of which there is more to say; see `kernel/steps.py`."""
-        self._entry(i, number, bit, self.record(trap, branches), 0)
+        self._entry(i, number, bit, self.record(trap, branches))
         self._set(self.live, i, number, bit)
         self._set(self.odd, i, number, bit)
 
@@ -274,10 +275,30 @@ class Arrays:
         self._most_branches = max(self._most_branches, len(branches))
         return at_
 
-    def _entry(self, i: int, number: int, bit: int, low: int, high: int) -> None:
-        place = 2 * (int(self.entries_from[i]) + number * self.capacity[i] + bit)
-        self.entry[place] = low
-        self.entry[place + 1] = high
+    def _entry(self, i: int, number: int, bit: int, entry: int) -> None:
+        row = int(self.base[i]) + number
+        self._entries.setdefault(row, {})[bit] = entry
+        self._changed.add(row)
+
+    def _put_entries(self) -> None:
+        """Write the entries of the rows that changed, each row's one after the other."""
+        for row in sorted(self._changed):
+            entries = self._entries[row]
+            room = self._entry_rooms.get(row, 0)
+            if len(entries) > room:
+                # It moves to the end of all, where there is room for twice as many.
+                room = self._entry_rooms[row] = max(4, 2 * len(entries))
+                self._entry_at[row] = self._entry_end
+                self._entry_end += room
+                if self._entry_end > len(self.entry):
+                    self.entry.resize(2 * self._entry_end, refcheck=False)
+            begin = self._entry_at[row]
+            bits = sorted(entries)
+            self.entry[begin : begin + len(bits)] = [entries[bit] for bit in bits]
+            for w in range(self.mask_words):
+                before = sum(bit < 64 * w for bit in bits) if w else 0
+                self.begins[row * self.mask_words + w] = begin + before
+        self._changed.clear()
 
     def _set(self, masks: np.ndarray, i: int, number: int, bit: int) -> None:
         place = (int(self.base[i]) + number) * self.mask_words + bit // 64
@@ -292,6 +313,7 @@ class Arrays:
 
     def describe(self, block: Any) -> None:
         """Write all addresses into a control block."""
+        self._put_entries()
         slots, source, groups = [0], [], []
         for i in range(self.nodes):
             # First what the node does by itself; with inboxes also what it takes from itself.
@@ -299,7 +321,6 @@ class Arrays:
                 source.append(k)
                 groups.append(self.group_of[i][k])
             slots.append(len(source))
-        self.slot_count = len(source)
         block[at.NODES], block[at.FIELDS] = self.nodes, self.fields
         block[at.ROWS], block[at.RESTS] = self.total, len(self.rests)
         block[at.CUT] = int(bool(self.cuts.any()))
@@ -317,14 +338,11 @@ class Arrays:
                 at.GROUP_AT: np.array(groups, np.uint64),
                 at.OWN_AT: np.array(self.own, np.uint64),
                 at.OFFERS_AT: self.offers,
-                at.KNOWN_AT: self.known,
-                at.LIVE_AT: self.live,
-                at.ODD_AT: self.odd,
-                at.WANTS_AT: self.wants,
+                at.BITS_AT: self.masks,
+                at.KEEPS_AT: np.array(list(self.keep_ids), np.uint64),
                 at.ALLOW_AT: self.allow,
                 at.ENTRY_AT: self.entry,
-                at.ENTRIES_FROM_AT: self.entries_from,
-                at.COLUMNS_AT: np.array(self.capacity, np.int64),
+                at.WANTS_AT: self.wants,
                 at.SPEND_AT: self.spend,
                 at.JUMPS_AT: self.jumps,
                 at.TARGETS_AT: self.targets,

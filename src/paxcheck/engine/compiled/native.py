@@ -24,11 +24,11 @@ from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_arrays import InboxArrays
 from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.memory import MemoryLimit
 from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
 from paxcheck.engine.compiled.python_tier import Tier
 from paxcheck.engine.compiled.set_arrays import SetArrays
-from paxcheck.engine.compiled.store import MemoryLimit
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.fingerprint import Fingerprint, add, mixed_array, text
@@ -322,8 +322,10 @@ class NativeTier(Paths):
         )
 
 
-def go_on(python: Tier, behaviors: dict[str, tuple[Step, ...]], how: How) -> Verdict:
-    """Do natively what the Python tier began.
+def go_on(
+    python: Tier, behaviors: dict[str, tuple[Step, ...]], how: How
+) -> tuple[Verdict | None, str | None]:
+    """Do natively what the Python tier began: the verdict, or None and why nothing could be done.
 
     `behaviors`: the runs to what was found so far. Raises ModelError when the model's symmetry is
     asked for and is none.
@@ -354,15 +356,13 @@ def go_on(python: Tier, behaviors: dict[str, tuple[Step, ...]], how: How) -> Ver
     except NotSymmetric as problem:
         raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
     except KeyboardInterrupt:
-        if tier is None:
-            raise
         stopped = "it was interrupted"
     except MemoryLimit as problem:
         stopped = str(problem)
     except MemoryError:
         stopped = "the machine has no more memory"
     if tier is None:
-        raise MemoryError
+        return None, stopped
     verdict = tier.verdict(stopped)
     if stopped is not None and verdict.distinct_states < len(python.parents):
         # It began anew and was stopped at once: the tier before it has covered more.
@@ -374,4 +374,4 @@ def go_on(python: Tier, behaviors: dict[str, tuple[Step, ...]], how: How) -> Ver
             depth=len(python.levels) - 1,
             levels=tuple(python.levels),
         )
-    return replace(verdict, digest=tier.digest()) if how.digest else verdict
+    return (replace(verdict, digest=tier.digest()) if how.digest else verdict), stopped

@@ -20,7 +20,7 @@ from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
 
-HAND_OVER: Final = 12_000
+HAND_OVER: Final = 4_000
 """From so many states on, the native tier takes over."""
 
 
@@ -83,7 +83,9 @@ def _run(tier: Tier, how: How) -> Verdict:
         if not ended:
             # The native tier is loaded only now: a small scope is answered before it could start.
             native = import_module("paxcheck.engine.compiled.native")
-            return native.go_on(tier, tier.behaviors(), how)
+            verdict, stopped = native.go_on(tier, tier.behaviors(), how)
+            if verdict is not None:
+                return verdict
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     except MemoryError:

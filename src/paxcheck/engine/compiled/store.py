@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from paxcheck.engine.compiled import memory
 from paxcheck.engine.compiled.arrays import Arrays
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.block import Block
 from paxcheck.engine.compiled.kernel.objects import Shape, kernel
 from paxcheck.engine.compiled.symmetry import Symmetry
-from paxcheck.engine.limits import Limits, resident_memory
+from paxcheck.engine.limits import Limits
 
 BATCH = 64  # states that a thread expands at once
 FIRST_BITS = 16
@@ -43,10 +44,6 @@ _COMMON = [
 """What all threads are told; the rest of a control block is a thread's own."""
 
 
-class MemoryLimit(Exception):
-    """The next array would break the limit on memory; the message says which."""
-
-
 class Worker:
     """One thread's control block, with its work space.
 
@@ -70,7 +67,7 @@ class Worker:
     def fit(self, arrays: Arrays, lenses: int, renamings: int = 1) -> None:
         """Make the work space fit the tables."""
         block, width, most = self.block, arrays.width, arrays.most
-        shape = (width, arrays.mask_words, arrays.fields, arrays.slot_count, lenses)
+        shape = (width, arrays.mask_words, arrays.fields, lenses)
         if shape == self._shape and most <= self._most:
             return
         self._shape, self._most = shape, 2 * most
@@ -80,12 +77,11 @@ class Worker:
             {
                 at.ROWS_AT: np.zeros(arrays.fields, np.int64),
                 at.IDS_AT: np.zeros(arrays.fields, np.int64),
-                at.READY_AT: np.zeros(arrays.slot_count * arrays.mask_words, np.uint64),
                 at.STATE_AT: np.zeros(width, np.uint64),
                 at.NEW_AT: np.zeros(self._room * width, np.uint64),
                 at.TOPS_AT: np.zeros(self._room, np.int64),
                 at.ASLEEP_AT: np.zeros(self._room, np.uint64),
-                at.MOVED_AT: np.zeros(2 * self._room, np.int64),
+                at.MOVED_AT: np.zeros(self._room, np.int64),
                 at.ORBITS_AT: np.zeros(self._room, np.int32),
                 at.KEY_AT: np.zeros(width, np.uint64),
                 at.PLACES_AT: np.zeros(arrays.fields + 256, np.int64),
@@ -145,12 +141,17 @@ class Store:
         self.full = 1
         self.sprung = np.zeros(16, np.int32)
         self.bits = FIRST_BITS
-        self.log = np.zeros(FIRST_WORDS, np.uint64)
-        self.log[: len(words)] = words
-        self.sizes = np.ones(len(self.log) // len(words) if self.symmetry else 1, np.int32)
-        self.table = np.zeros(1 << self.bits, np.uint32)
+        width = len(words)
+        self.log = memory.reserve(FIRST_WORDS, np.uint64)
+        self.log[:width] = words
+        self.rooms = FIRST_WORDS // width  # how many states the log has room for
+        self.sizes = np.zeros(1, np.int32)
+        if self.symmetry is not None:
+            self.sizes = memory.reserve(self.rooms, np.int32)
+            self.sizes[0] = 1
+        self.table = memory.zeros(1 << self.bits, np.uint32)
         self.level = 0  # where the level that is expanded begins
-        self.sleep = np.zeros(len(self.log) // len(words), np.uint64)
+        self.sleep = memory.reserve(self.rooms, np.uint64)
         self.limit = -1
 
     @property
@@ -168,7 +169,7 @@ class Store:
 
     def describe_states(self) -> None:
         """Write where the states are into the main block."""
-        block, width = self.main, self.arrays.width
+        block = self.main
         block.point(
             {
                 at.LOG_AT: self.log,
@@ -179,7 +180,7 @@ class Store:
                 at.SPRUNG_AT: self._room_for_traps(),
             }
         )
-        block[at.LOG_ROOM] = len(self.log) // width
+        block[at.LOG_ROOM] = self.rooms
         block[at.BITS] = self.bits
         block[at.LEVEL] = self.level
         block[at.LEVEL_END] = self.level_end
@@ -260,34 +261,43 @@ class Store:
 
     def grow_table(self) -> None:
         """A larger table, for the same states."""
-        more = 2 if self.bits < 24 else 1
+        # Every growth puts all states into the table again: larger steps where memory is plenty.
+        free = memory.available_memory() or 0
+        plenty = self.limits.memory is None and (4 << (self.bits + 2)) * 8 < free
+        more = 2 if plenty or self.bits < 22 else 1
         if self.bits + more > 31:
-            raise MemoryLimit("a table of states has at most 2^31 slots")
-        self._check_memory(4 << (self.bits + more), freed=self.table.nbytes)
+            more = 1
+        if self.bits + more > 31:
+            raise memory.MemoryLimit("a table of states has at most 2^31 slots")
+        self.room_for(4 << (self.bits + more), freed=self.table.nbytes)
         self.bits += more
         self.index()
 
     def index(self) -> None:
         """Make the table anew from the log."""
         self.table = np.zeros(0, np.uint32)  # let the old one go first
-        self.table = np.zeros(1 << self.bits, np.uint32)
+        self.main.point({at.TABLE_AT: self.table})
+        for worker in self.workers:
+            worker.block.point({at.TABLE_AT: self.table})
+        self.table = memory.zeros(1 << self.bits, np.uint32)
         self.describe_states()
         self.run("index", FIRST=0, LAST=int(self.shared[at.COUNT]))
 
     def grow_log(self) -> None:
         """Room for more states."""
-        # Small steps where the log is large: what is not used yet counts as memory too.
         width = self.arrays.width
-        part = 1 if self.log.nbytes < 2**27 else 2 if self.log.nbytes < 2**30 else 8
-        rows = len(self.log) // width
         least = int(self.shared[at.COUNT]) + self.reserve()
-        rows = max(rows + rows // part, least + least // 8)
-        self._check_memory(rows * width * 8, freed=self.log.nbytes)
-        self.log.resize(rows * width, refcheck=False)
-        if self.symmetry is not None:
-            self.sizes.resize(rows, refcheck=False)
-        self.sleep.resize(rows - self.level, refcheck=False)
+        rooms = max(self.rooms * 2 if self.rooms < 1 << 22 else self.rooms * 9 // 8, least)
+        if rooms > min(len(self.log) // width, len(self.sleep)):
+            raise MemoryError("no address space for more states")
+        each = 8 * width + (4 if self.symmetry is not None else 0) + 8
+        self.room_for((rooms - int(self.shared[at.COUNT])) * each)
+        self.rooms = rooms
         self.describe_states()
+
+    def room_for(self, more: int, freed: int = 0) -> None:
+        """Whether so many bytes fit. Raises MemoryLimit or MemoryError."""
+        memory.check(more, freed, self.limits.memory)
 
     def reserve(self) -> int:
         """How many states may be found before a kernel looks whether there is room."""
@@ -296,17 +306,16 @@ class Store:
     def come_back(self, count: int) -> None:
         """Room for the states of a checkpoint; the last level is the one to be expanded."""
         width = self.arrays.width
-        rows = count + 2 * self.reserve()
+        self.rooms = count + 2 * self.reserve()
         bits = self.bits
         while count + 2 * self.reserve() > (1 << bits) * 6 // 10:
             bits += 1
-        self._check_memory(rows * width * 8 + (4 << bits), freed=0)
+        self.room_for(self.rooms * width * 8 + (4 << bits))
+        if self.rooms * width > len(self.log):
+            raise MemoryError
         self.bits = bits
-        self.log = np.zeros(rows * width, np.uint64)
-        if self.symmetry is not None:
-            self.sizes = np.ones(rows, np.int32)
         self.level = count - self.levels[-1]
-        self.sleep = np.zeros(rows - self.level, np.uint64)  # nothing sleeps: that is always right
+        self.sleep[:] = 0  # nothing sleeps: that is always right
         self.shared[at.COUNT], self.shared[at.CURSOR] = count, self.level
         self.describe_states()
 
@@ -318,17 +327,13 @@ class Store:
             arrays.width, arrays.shift.tolist(), arrays.word.tolist(),
         ):  # fmt: skip
             return
-        before = self.log
-        rows = max(len(before) // width, count + 2 * self.reserve())
-        self._check_memory(rows * arrays.width * 8, freed=0)
-        self.log = np.zeros(rows * arrays.width, np.uint64)
-        if self.symmetry is not None:
-            self.sizes.resize(rows, refcheck=False)
-        self.sleep.resize(rows - self.level, refcheck=False)
+        if arrays.width > width:
+            self.room_for(count * 8 * (arrays.width - width))
+            self.rooms = max(count + 2 * self.reserve(), self.rooms * width // arrays.width)
         arrays.describe(self.main)
         self.describe_states()
         self.run(
-            "repack", FIRST=0, LAST=count, OLD_LOG_AT=before, OLD_WIDTH=width, OLD_WORD_AT=word,
+            "repack", FIRST=0, LAST=count, OLD_LOG_AT=self.log, OLD_WIDTH=width, OLD_WORD_AT=word,
             OLD_SHIFT_AT=shift, OLD_MASK_AT=mask,
         )  # fmt: skip
         self.index()
@@ -341,9 +346,8 @@ class Store:
     def next_level(self, found: int) -> None:
         """The level that was made becomes the one that is expanded."""
         begin = self.level_end
-        sleep = np.zeros(len(self.log) // self.arrays.width - begin, np.uint64)
-        sleep[:found] = self.sleep[begin - self.level : begin - self.level + found]
-        self.sleep = sleep
+        past = begin - self.level
+        self.sleep[:found] = self.sleep[past : past + found]
         self.level = begin
         self.levels.append(found)
         self.shared[at.CURSOR] = begin
@@ -364,23 +368,3 @@ class Store:
         for place, gap in zip(to_move, sorted(g for g in gaps if g < end), strict=True):
             self.run("move", FIRST=place, LAST=gap)
         self.shared[at.COUNT] = end
-
-    def _check_memory(self, more: int, freed: int) -> None:
-        """Refuse what does not fit. Raises MemoryError before the system would."""
-        free = _available_memory()
-        if free is not None and more - freed > free * 9 // 10:
-            raise MemoryError
-        most = self.limits.memory
-        if most is not None and resident_memory() + more - freed > most:
-            raise MemoryLimit(f"the limit of {most / 2**20:,.0f} MiB of memory was reached")
-
-
-def _available_memory() -> int | None:
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        return None
-    return None

@@ -23,16 +23,13 @@ SOURCE_AT = _next()  # slot -> where its bits come from: the sender, or the node
 GROUP_AT = _next()  # slot -> its bit in a sleep mask, 0 if it never sleeps
 OWN_AT = _next()  # node -> all its bits in a sleep mask
 OFFERS_AT = _next()  # (row, node, word) -> bits
-KNOWN_AT = _next()  # (row, word) -> bits whose entry is filled
-LIVE_AT = _next()  # (row, word) -> those that do something
-ODD_AT = _next()  # (row, word) -> those whose entry is a record
-WANTS_AT = _next()  # (row, word) -> inboxes only: the bits that must be known
+BITS_AT = _next()  # (row, word) -> four masks, see below
 ALLOW_AT = _next()  # (rest, node, word) -> bits of the node itself that the faults' budgets allow
-ENTRY_AT = (
+WANTS_AT = (
     _next()
-)  # entries_from[i] + row * columns[i] + bit -> row after, or record; what sleeps on
-ENTRIES_FROM_AT = _next()
-COLUMNS_AT = _next()
+)  # (row, word) -> inboxes only: the bits that must be filled before a row is expanded
+ENTRY_AT = _next()  # the entries of a row's live bits, one after the other: see `steps`
+KEEPS_AT = _next()  # what sleeps on after a step: masks, by number
 RECORDS_AT = _next()  # see `search.take`
 SPEND_AT = _next()  # (fault, rest) -> rest after it; 0: no more
 RESTS = _next()
@@ -101,7 +98,6 @@ SPRUNG_AT = _next()  # trap -> 1 when a state takes that step
 # Work space.
 ROWS_AT = _next()
 IDS_AT = _next()
-READY_AT = _next()
 STATE_AT = _next()
 NEW_AT = _next()  # states, and beside them:
 TOPS_AT = _next()
@@ -154,6 +150,10 @@ OLD_SHIFT_AT = _next()
 OLD_MASK_AT = _next()
 
 SIZE = _next()
+
+# What there is of a row, for each word of bits: those whose entry is filled, those that do
+# something (they are *live*), those of them whose entry is a record; and where the entries begin.
+KNOWN, LIVE, ODD, ENTRIES = range(4)
 
 # Places among the shared counters; each has a cache line of its own.
 CURSOR, COUNT = 0, 8

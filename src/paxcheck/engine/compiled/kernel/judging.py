@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paxcheck.engine.compiled.kernel.code import inline
+from paxcheck.engine.compiled.kernel.code import inline, part
 from paxcheck.engine.compiled.kernel.control import (
     ANSWER_AT,
     ANSWERS_AT,
@@ -92,7 +92,7 @@ def put_key(widths, c, keys, first, slots, hashed):
         slot = (slot + 1) & (slots - 1)
 
 
-@inline
+@part
 def judge(widths, c, lens, state, at, place):
     """Hand the state at `place` of the log over to a lens, if it never saw one like it."""
     slots = fixed(c, SEEN_SLOTS)
@@ -105,7 +105,7 @@ def judge(widths, c, lens, state, at, place):
         c[PENDING] += 1
 
 
-@inline
+@part
 def answer(widths, c, question, state, at, place):
     """The record that answers a question in a state, 0 if nothing follows from it; -1 if it was
     never asked like this before.

@@ -12,6 +12,7 @@ from paxcheck.engine.compiled.kernel.control import (
     END_LENSES,
     FIELDS,
     FIRST,
+    IDS_AT,
     JUDGE_ENDS,
     KEY_AT,
     KEYS_AT,
@@ -56,7 +57,7 @@ from paxcheck.engine.compiled.kernel.judging import hash_of, judge, key_of, put_
 from paxcheck.engine.compiled.kernel.pointers import fixed, halves, ints, longs, prefetch, words
 from paxcheck.engine.compiled.kernel.search import successors
 from paxcheck.engine.compiled.kernel.states import find, same, top
-from paxcheck.engine.compiled.kernel.steps import look, request
+from paxcheck.engine.compiled.kernel.steps import request
 
 AHEAD = 16  # states whose places in the table are asked for before they are needed
 
@@ -112,19 +113,24 @@ def move(widths, symmetric, c):
 
 
 def repack(widths, c):
-    """Write the states [FIRST, LAST) of an old log again, in another layout."""
+    """Write the states [FIRST, LAST) of an old log again, in another layout.
+
+    It goes backwards: a log may be written over itself where its states do not become shorter.
+    """
     width, before = len(widths), fixed(c, OLD_WIDTH)
     old, new = words(fixed(c, OLD_LOG_AT)), words(fixed(c, LOG_AT))
     word, shift = longs(fixed(c, WORD_AT)), words(fixed(c, SHIFT_AT))
     old_word, old_shift = longs(fixed(c, OLD_WORD_AT)), words(fixed(c, OLD_SHIFT_AT))
     old_mask = words(fixed(c, OLD_MASK_AT))
-    for at in range(fixed(c, FIRST), fixed(c, LAST)):
+    ids = words(fixed(c, IDS_AT))
+    for at in range(fixed(c, LAST) - 1, fixed(c, FIRST) - 1, -1):
+        for field in range(fixed(c, FIELDS)):
+            bits = old[at * before + fixed(old_word, field)] >> fixed(old_shift, field)
+            ids[field] = bits & fixed(old_mask, field)
         for w in range(width):
             new[at * width + w] = np.uint64(0)
         for field in range(fixed(c, FIELDS)):
-            bits = old[at * before + fixed(old_word, field)] >> fixed(old_shift, field)
-            bits &= fixed(old_mask, field)
-            new[at * width + fixed(word, field)] |= bits << fixed(shift, field)
+            new[at * width + fixed(word, field)] |= ids[field] << fixed(shift, field)
     return np.int64(0)
 
 
@@ -270,13 +276,11 @@ def scan(widths, masks, symmetric, inboxes, c):
             return at
         if no_room_to_judge(c, states + ends):
             return at
-        if not look(widths, masks, inboxes, c, log, at * width):
-            request(masks, inboxes, c)
-            return at
         found, _, quiet, complete = successors(
             widths, masks, symmetric, inboxes, c, at, np.uint64(0), np.int64(0)
         )
         if not complete:
+            request(masks, inboxes, c)
             return at
         if mode == JUDGE_ENDS:
             if quiet:

@@ -22,16 +22,17 @@ from __future__ import annotations
 import numpy as np
 
 from paxcheck.engine.compiled.kernel.canonical import canonical, renamed
-from paxcheck.engine.compiled.kernel.code import inline
+from paxcheck.engine.compiled.kernel.code import inline, part
 from paxcheck.engine.compiled.kernel.control import (
+    ALLOW_AT,
     ASKER_AT,
     ASLEEP_AT,
     BASE_AT,
     BATCH,
     BITS,
+    BITS_AT,
     BLOCK,
     CLASSES_AT,
-    COLUMNS_AT,
     COUNT,
     CURSOR,
     CUTS_AT,
@@ -41,7 +42,7 @@ from paxcheck.engine.compiled.kernel.control import (
     DEFERRED_ROOM,
     DONE,
     END_LENSES,
-    ENTRIES_FROM_AT,
+    ENTRIES,
     ENTRY_AT,
     FIELDS,
     FULL,
@@ -49,6 +50,8 @@ from paxcheck.engine.compiled.kernel.control import (
     GROUP_AT,
     IDS_AT,
     JUMPS_AT,
+    KEEPS_AT,
+    KNOWN,
     LEVEL,
     LEVEL_END,
     LIMIT,
@@ -56,6 +59,7 @@ from paxcheck.engine.compiled.kernel.control import (
     LIST_AT,
     LIST_DONE,
     LISTED,
+    LIVE,
     LOG_AT,
     LOG_FULL,
     LOG_ROOM,
@@ -66,14 +70,13 @@ from paxcheck.engine.compiled.kernel.control import (
     MOVED_AT,
     NEW_AT,
     NODES,
-    ODD_AT,
+    ODD,
     ORBITS_AT,
     OWN_AT,
     PENDING,
     PENDING_FULL,
     PENDING_ROOM,
     QUESTIONS,
-    READY_AT,
     RECORDS_AT,
     REQUESTS,
     REQUESTS_ROOM,
@@ -99,6 +102,7 @@ from paxcheck.engine.compiled.kernel.control import (
     TERMINAL,
     THREADS,
     TOPS_AT,
+    WANTS_AT,
 )
 from paxcheck.engine.compiled.kernel.judging import answer, judge
 from paxcheck.engine.compiled.kernel.pointers import (
@@ -111,11 +115,12 @@ from paxcheck.engine.compiled.kernel.pointers import (
     ones,
     prefetch,
     swap_if,
-    trailing_zeros,
     words,
 )
-from paxcheck.engine.compiled.kernel.states import same, top, word_of
-from paxcheck.engine.compiled.kernel.steps import look, moved, request, rest_of, send
+from paxcheck.engine.compiled.kernel.states import read, same, top, word_of
+from paxcheck.engine.compiled.kernel.steps import moved, offered, request, rest_of, send
+
+LOW = np.uint64(0xFFFFFFFF)
 
 
 @inline
@@ -156,9 +161,7 @@ def push(widths, symmetric, c, found, node, row, asleep):
     prefetch(halves(fixed(c, TABLE_AT)), hashed >> (32 - fixed(c, BITS)))
     longs(fixed(c, TOPS_AT))[found] = hashed
     words(fixed(c, ASLEEP_AT))[found] = asleep
-    moves = longs(fixed(c, MOVED_AT))
-    moves[2 * found] = node
-    moves[2 * found + 1] = row
+    longs(fixed(c, MOVED_AT))[found] = node << 40 | row
     return found + 1
 
 
@@ -169,7 +172,7 @@ def copy(widths, source, at, target, to):
         target[to + w] = source[at + w]
 
 
-@inline
+@part
 def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping):
     """Follow a record; (the states found so far, the steps taken, quiet, complete)."""
     width = len(widths)
@@ -214,32 +217,42 @@ def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping
 
 @inline
 def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
-    """The states after the one that was read; (found, steps, quiet, complete), as in `take`."""
+    """The states after one; (found, steps, quiet, complete), as in `take`."""
     width, count = len(widths), len(masks)
     nodes = fixed(c, NODES)
-    rows, ids, ready = (
-        longs(fixed(c, ROWS_AT)),
-        longs(fixed(c, IDS_AT)),
-        words(fixed(c, READY_AT)),
-    )
+    rows, ids = longs(fixed(c, ROWS_AT)), longs(fixed(c, IDS_AT))
     log, new = words(fixed(c, LOG_AT)), words(fixed(c, NEW_AT))
-    odds, entry = words(fixed(c, ODD_AT)), words(fixed(c, ENTRY_AT))
+    bits_of, entry = words(fixed(c, BITS_AT)), words(fixed(c, ENTRY_AT))
+    keeps = words(fixed(c, KEEPS_AT))
     slots, groups = longs(fixed(c, SLOTS_AT)), words(fixed(c, GROUP_AT))
+    read(widths, c, log, place * width)
+    rest = rest_of(c)
     steps = np.int64(0)
     quiet = complete = True
+    unknown = np.uint64(0)
     for i in range(nodes):
         row, old = rows[i], ids[i]
+        if len(inboxes) > 0:
+            for w in range(count):
+                at = 4 * (row * count + w)
+                wanted = fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
+                wanted &= fixed(words(fixed(c, WANTS_AT)), row * count + w)
+                unknown |= wanted & ~fixed(bits_of, at + KNOWN)
         shift = fixed(words(fixed(c, SHIFT_AT)), i)
         where = word_of(widths, c, i)
-        entries = fixed(longs(fixed(c, ENTRIES_FROM_AT)), i)
-        entries += old * fixed(longs(fixed(c, COLUMNS_AT)), i)
         for s in range(fixed(slots, i), fixed(slots, i + 1)):
             sleeping = asleep & fixed(groups, s) != np.uint64(0)
             for w in range(count):
-                bits = ready[s * count + w]
+                at = 4 * (row * count + w)
+                bits = offered(masks, inboxes, c, rest, i, s, w)
+                live = fixed(bits_of, at + LIVE)
+                if len(inboxes) == 0:
+                    unknown |= bits & ~fixed(bits_of, at + KNOWN)
+                    bits &= live
                 if bits == np.uint64(0):
                     continue
-                odd = bits & fixed(odds, row * count + w)
+                odd = bits & fixed(bits_of, at + ODD)
+                entries = np.int64(fixed(bits_of, at + ENTRIES))
                 bits ^= odd
                 if bits:
                     quiet = False
@@ -247,17 +260,18 @@ def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
                     if sleeping:
                         bits = np.uint64(0)
                 while bits:
-                    bit = w * 64 + trailing_zeros(bits)
-                    bits &= bits - np.uint64(1)
-                    after = fixed(entry, 2 * (entries + bit))
-                    keep = fixed(entry, 2 * (entries + bit) + 1)
+                    low = bits & (~bits + np.uint64(1))
+                    bits ^= low
+                    after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
+                    keep = fixed(keeps, np.int64(after >> np.uint64(32)))
+                    after &= LOW
                     copy(widths, log, place * width, new, found * width)
                     new[found * width + where] ^= (np.uint64(old) ^ after) << shift
                     found = push(widths, symmetric, c, found, i, row, asleep & keep)
                 while odd:
-                    bit = w * 64 + trailing_zeros(odd)
-                    odd &= odd - np.uint64(1)
-                    record = np.int64(fixed(entry, 2 * (entries + bit)))
+                    low = odd & (~odd + np.uint64(1))
+                    odd ^= low
+                    record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
                     found, taken, still, known = take(
                         widths, symmetric, c, place, found, record, i, row, asleep, sleeping
                     )
@@ -280,7 +294,6 @@ def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
                 quiet &= still
         asleep |= fixed(words(fixed(c, OWN_AT)), i)
     if fixed(c, FIELDS) > nodes:
-        rest = rest_of(c)
         jumps, targets = longs(fixed(c, JUMPS_AT)), longs(fixed(c, TARGETS_AT))
         for k in range(fixed(jumps, rest), fixed(jumps, rest + 1)):
             if fixed(words(fixed(c, CUTS_AT)), rest * nodes):
@@ -289,7 +302,7 @@ def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
             copy(widths, log, place * width, new, found * width)
             moved(widths, c, new, found * width, nodes, rest, fixed(targets, k))
             found = push(widths, symmetric, c, found, nodes, np.int64(0), np.uint64(0))
-    return found, steps, quiet, complete
+    return found, steps, quiet, complete and unknown == np.uint64(0)
 
 
 @inline
@@ -380,11 +393,11 @@ def insert_all(widths, symmetric, inboxes, shared, c, found):
             # It can look new only if the node that moved looks another way.
             other = True
             if len(symmetric) == 0 and len(inboxes) == 0:
-                node = moves[2 * k]
+                node, row = moves[k] >> 40, moves[k] & ((np.int64(1) << 40) - 1)
                 field = new[k * width + word_of(widths, c, node)]
                 field >>= fixed(words(fixed(c, SHIFT_AT)), node)
                 number = np.int64(field & fixed(words(fixed(c, MASK_AT)), node))
-                before = fixed(classes, lens * rows + moves[2 * k + 1])
+                before = fixed(classes, lens * rows + row)
                 after = fixed(classes, lens * rows + fixed(longs(fixed(c, BASE_AT)), node) + number)
                 other = before != after
             if other:
@@ -418,16 +431,12 @@ def expand(widths, masks, symmetric, inboxes, shared, c):
         while at < end:
             place = listed[at] if fixed(c, LIST_AT) != 0 else at
             at += 1
-            if not look(widths, masks, inboxes, c, log, place * width):
-                request(masks, inboxes, c)
-                longs(fixed(c, DEFERRED_AT))[c[DEFERRED]] = place
-                c[DEFERRED] += 1
-                continue
             asleep = words(fixed(c, SLEEP_AT))[place - fixed(c, LEVEL)]
             more, steps, quiet, complete = successors(
                 widths, masks, symmetric, inboxes, c, place, asleep, found
             )
             if not complete:
+                request(masks, inboxes, c)
                 longs(fixed(c, DEFERRED_AT))[c[DEFERRED]] = place
                 c[DEFERRED] += 1
                 continue

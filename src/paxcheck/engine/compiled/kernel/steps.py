@@ -3,8 +3,8 @@
 
 Each node has *bits*: for its actions, for the faults, and for each message (with inboxes: for each
 move of a row). The bits of a node that are open in a state come in *slots*, one for each sender. An
-*entry* says what a bit does: the row after it, or the number of a *record*, if there is more to
-say. A record is
+*entry* says what a live bit does: the row after it, and above 32 bits the number of the mask of
+what sleeps on; or the number of a *record*, if there is more to say. A record is
 
     trap, count, then count times: row after, fault, what sleeps on, sends, sends * (node, group)
 
@@ -15,21 +15,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from paxcheck.engine.compiled.kernel.code import inline
+from paxcheck.engine.compiled.kernel.code import inline, part
 from paxcheck.engine.compiled.kernel.control import (
     ADD_AT,
     ADDS_FROM_AT,
     ALLOW_AT,
+    BITS_AT,
     CUT,
     CUTS_AT,
     FIELDS,
     GROUPS_AT,
     IDS_AT,
-    KNOWN_AT,
-    LIVE_AT,
+    KNOWN,
     NODES,
     OFFERS_AT,
-    READY_AT,
     REQUESTED_AT,
     REQUESTS,
     REQUESTS_AT,
@@ -41,7 +40,7 @@ from paxcheck.engine.compiled.kernel.control import (
     WANTS_AT,
 )
 from paxcheck.engine.compiled.kernel.pointers import fixed, ints, longs, trailing_zeros, words
-from paxcheck.engine.compiled.kernel.states import read, word_of
+from paxcheck.engine.compiled.kernel.states import word_of
 
 
 @inline
@@ -52,54 +51,29 @@ def rest_of(c):
 
 
 @inline
-def look(widths, masks, inboxes, c, state, at):
-    """Read a state: its rows, and the open bits of each slot. False if some entry is not known."""
-    read(widths, c, state, at)
-    count = len(masks)
-    nodes, rest = fixed(c, NODES), rest_of(c)
-    rows, ready = longs(fixed(c, ROWS_AT)), words(fixed(c, READY_AT))
-    offers, known, live = (
-        words(fixed(c, OFFERS_AT)),
-        words(fixed(c, KNOWN_AT)),
-        words(fixed(c, LIVE_AT)),
-    )
-    allow, slots, source = words(fixed(c, ALLOW_AT)), longs(fixed(c, SLOTS_AT)), fixed(c, SOURCE_AT)
-    unknown = np.uint64(0)
-    for i in range(nodes):
-        row = rows[i]
-        first, last = fixed(slots, i), fixed(slots, i + 1)
-        for w in range(count):
-            own = fixed(allow, (rest * nodes + i) * count + w)
-            if len(inboxes) > 0:
-                wanted = fixed(words(fixed(c, WANTS_AT)), row * count + w) & own
-                unknown |= wanted & ~fixed(known, row * count + w)
-                for s in range(first, last):
-                    sender = fixed(longs(source), s)
-                    bits = fixed(offers, (row * nodes + sender) * count + w)
-                    if fixed(c, CUT) and sender != i:
-                        cut = fixed(words(fixed(c, CUTS_AT)), rest * nodes + i)
-                        if cut >> np.uint64(sender) & np.uint64(1):
-                            bits = np.uint64(0)
-                    ready[s * count + w] = bits
-            else:
-                alive, filled = fixed(live, row * count + w), fixed(known, row * count + w)
-                unknown |= own & ~filled
-                ready[first * count + w] = own & alive
-                for s in range(first + 1, last):
-                    sender = fixed(longs(source), s)
-                    bits = fixed(offers, (rows[sender] * nodes + i) * count + w)
-                    unknown |= bits & ~filled
-                    ready[s * count + w] = bits & alive
-    return unknown == np.uint64(0)
+def offered(masks, inboxes, c, rest, i, s, w):
+    """The bits of node `i` in slot `s` that are open in the state that was read."""
+    count, nodes = len(masks), fixed(c, NODES)
+    rows, offers = longs(fixed(c, ROWS_AT)), words(fixed(c, OFFERS_AT))
+    sender = fixed(longs(fixed(c, SOURCE_AT)), s)
+    if len(inboxes) > 0:
+        if fixed(c, CUT) and sender != i:
+            cut = fixed(words(fixed(c, CUTS_AT)), rest * nodes + i)
+            if cut >> np.uint64(sender) & np.uint64(1):
+                return np.uint64(0)
+        return fixed(offers, (rows[i] * nodes + sender) * count + w)
+    if s == fixed(longs(fixed(c, SLOTS_AT)), i):
+        return fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
+    return fixed(offers, (rows[sender] * nodes + i) * count + w)
 
 
-@inline
+@part
 def request(masks, inboxes, c):
     """Write down which entries the state that was read needs and nobody asked for yet."""
     count = len(masks)
     nodes, rest = fixed(c, NODES), rest_of(c)
     rows, ids = longs(fixed(c, ROWS_AT)), longs(fixed(c, IDS_AT))
-    known, asked = words(fixed(c, KNOWN_AT)), words(fixed(c, REQUESTED_AT))
+    bits_of, asked = words(fixed(c, BITS_AT)), words(fixed(c, REQUESTED_AT))
     slots, source = longs(fixed(c, SLOTS_AT)), longs(fixed(c, SOURCE_AT))
     for i in range(nodes):
         for w in range(count):
@@ -111,7 +85,7 @@ def request(masks, inboxes, c):
                 for s in range(slots[i] + 1, slots[i + 1]):
                     offer = (rows[source[s]] * nodes + i) * count + w
                     missing |= words(fixed(c, OFFERS_AT))[offer]
-            missing &= ~known[place] & ~asked[place]
+            missing &= ~bits_of[4 * place + KNOWN] & ~asked[place]
             while missing and c[REQUESTS] < fixed(c, REQUESTS_ROOM):
                 bit = trailing_zeros(missing)
                 missing &= missing - np.uint64(1)
