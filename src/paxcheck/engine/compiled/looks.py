@@ -34,6 +34,7 @@ class Looks(Store):
 
     def begin_looking(self) -> None:
         """Nothing was judged so far."""
+        self.beginning = True  # no level was expanded yet
         self.lenses: list[Lens] = []
         self.questions: list[Question] = []
         self.breached: dict[str, Lens] = {}
@@ -278,15 +279,18 @@ class Looks(Store):
 
     # Judging --------------------------------------------------------------------------------
 
+    @property
+    def first_to_judge(self) -> int:
+        """Where the states begin that may look new: the level that is made, at first all."""
+        return self.level if self.beginning else self.level_end
+
     def judge_level(self) -> None:
         """Show all states of the level that is made, and the ends of the one that is expanded."""
         while not self._judge_again():
             self.describe(fresh=True)
 
     def _judge_again(self) -> bool:
-        place, last = self.level_end, int(self.shared[at.COUNT])
-        if self.level == 0 and self.shared[at.CURSOR] == 0:
-            place = 0  # the initial state is judged as well
+        place, last = self.first_to_judge, int(self.shared[at.COUNT])
         while place < last and self.findings.states:
             place = self.run("judge_range", FIRST=place, LAST=last)
             if not self._judge_pending():

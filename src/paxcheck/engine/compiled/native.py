@@ -102,9 +102,13 @@ class NativeTier(Paths):
         self.limit = -1 if self.limits.states is None else self.limits.states
         self.describe_states()
         with self._until_interrupted():
-            if self.level == 0 and int(self.shared[at.CURSOR]) == 0:
-                self.judge_level()
+            # Also a search that goes on shows its last level: what a property looks at is learned
+            # from that, and a new state is only shown if it differs in that from the one before.
+            self.judge_level()
+            if self.level == 0:
                 self._settle(0)
+            self.beginning = False
+            self.breached.clear()
             while True:
                 if self._enough(stop_at_first):
                     return self._enough(stop_at_first)
@@ -224,11 +228,10 @@ class NativeTier(Paths):
                 for name in arrays.traps[key]:
                     traps.setdefault(name, []).append(trap)
         self.sprung[:] = 0
-        first = depth == 0 and int(self.shared[at.CURSOR]) == 0
         for name, lens in list(self.breached.items()):
             ends = lens.prop.kind == "at_end"
             states = self.states_that_look(lens, ends=ends)
-            here = depth if ends or first else depth + 1
+            here = depth if ends or self.beginning else depth + 1
             self._found(properties[name], self.run_to(states, here, None))
         self.breached.clear()
         for name, those in traps.items():
@@ -280,11 +283,10 @@ class NativeTier(Paths):
     def verdict(self, stopped: str | None) -> Verdict:
         """What was found, in the terms of a search without symmetry."""
         findings, tables = self.findings, self.tables
-        count = len(self.workers)
         notes = [
             f"native search: {8 * self.arrays.width} bytes a state, "
             f"{tables.calls:,} handler calls for {self.distinct:,} states"
-            + (f", {count} threads" if count > 1 else "")
+            + (f", up to {self.threads} threads" if self.threads > 1 else "")
         ]
         if self.symmetry is not None:
             names = " and ".join("{" + ", ".join(g) + "}" for g in self.symmetry.groups)

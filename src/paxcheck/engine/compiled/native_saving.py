@@ -17,6 +17,7 @@ import numpy as np
 from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.inbox_tables import InboxTables
+from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.saving import KIND, Problems, TableSaver
 from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.compiled.tables import Tables
@@ -70,6 +71,7 @@ class NativeSaver(TableSaver):
             "symmetric": self.symmetry is not None,
             "levels": tier.levels,
             "full_levels": tier.full_levels,
+            "cursor": int(tier.shared[at.CURSOR]),
             "counters": {name: getattr(tier, name) for name in COUNTERS},
             "bits": arrays.bits,
             "found": self.found(tier.behaviors),
@@ -125,7 +127,7 @@ class NativeSaver(TableSaver):
             setattr(tier, name, int(value))
         tier.levels, tier.full_levels = list(state["levels"]), list(state["full_levels"])
         count = sum(tier.levels)
-        tier.come_back(count)
+        tier.come_back(count, int(state["cursor"]))
         for described, file in self.checkpoint.bodies():
             self._read(described, file)
         if self._states != count:

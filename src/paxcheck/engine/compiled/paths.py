@@ -39,9 +39,7 @@ class Paths(Looks):
             return self._marked(
                 at.MARK_ENDS, first, last, LENS=number, KEYS_AT=into, KEYS_SLOTS=slots
             )
-        first, last = self.level_end, int(self.shared[at.COUNT])
-        if self.level == 0 and last == 1:
-            first = 0
+        first, last = self.first_to_judge, int(self.shared[at.COUNT])
         return self._marked(None, first, last, LENS=number, KEYS_AT=into, KEYS_SLOTS=slots)
 
     def _lens_words(self, lens: Lens, key: tuple[int, ...]) -> list[int]:

@@ -303,8 +303,8 @@ class Store:
         """How many states may be found before a kernel looks whether there is room."""
         return (BATCH * self.arrays.most + at.BLOCK) * max(2, len(self.workers))
 
-    def come_back(self, count: int) -> None:
-        """Room for the states of a checkpoint; the last level is the one to be expanded."""
+    def come_back(self, count: int, cursor: int) -> None:
+        """Room for the states of a checkpoint; those from `cursor` on are to be expanded."""
         width = self.arrays.width
         self.rooms = count + 2 * self.reserve()
         bits = self.bits
@@ -315,8 +315,8 @@ class Store:
             raise MemoryError
         self.bits = bits
         self.level = count - self.levels[-1]
-        self.sleep[:] = 0  # nothing sleeps: that is always right
-        self.shared[at.COUNT], self.shared[at.CURSOR] = count, self.level
+        # Nothing sleeps in these states (`sleep` is still empty), and that is always right.
+        self.shared[at.COUNT], self.shared[at.CURSOR] = count, cursor
         self.describe_states()
 
     def repack(self, old: Any) -> None:

@@ -25,9 +25,7 @@ OWN_AT = _next()  # node -> all its bits in a sleep mask
 OFFERS_AT = _next()  # (row, node, word) -> bits
 BITS_AT = _next()  # (row, word) -> four masks, see below
 ALLOW_AT = _next()  # (rest, node, word) -> bits of the node itself that the faults' budgets allow
-WANTS_AT = (
-    _next()
-)  # (row, word) -> inboxes only: the bits that must be filled before a row is expanded
+WANTS_AT = _next()  # (row, word) -> with inboxes: bits that must be filled before it is expanded
 ENTRY_AT = _next()  # the entries of a row's live bits, one after the other: see `steps`
 KEEPS_AT = _next()  # what sleeps on after a step: masks, by number
 RECORDS_AT = _next()  # see `search.take`
