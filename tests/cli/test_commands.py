@@ -84,7 +84,7 @@ Counterexample to agreement, 6 steps:
 
 So: x is chosen in 1.p1 by a1, a2, and y is chosen in 1.p2 by a1, a2
 
-Space-time diagram (time runs down; ○ sends, ● takes):
+Space-time diagram (time runs down; ○ sends, ● takes or acts):
 
       p1         p2         a1         a2
    1  ●          │          │          │  p1: start

@@ -11,11 +11,11 @@ import click
 from paxcheck import __version__
 from paxcheck.cli import report
 from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
+from paxcheck.cli.files import cannot_write, check_writable
 from paxcheck.cli.options import Chosen, choose, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
-from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 
 
@@ -106,6 +106,9 @@ def command(
     """
     chosen = choose(model, scope, settings, without, faults, network)
     properties = chosen.properties(names)
+    for option, file in (("--save", save), ("--certificate", certificate)):
+        if file is not None:
+            check_writable(option, file)
     symmetric = symmetry and certificate is None
     checkpoint = None
     if folder is not None:
@@ -126,10 +129,11 @@ def command(
     if checkpoint is not None:
         tell_how_to_go_on(checkpoint, verdict.stopped)
         checkpoint.close()
-    verdict = replace(verdict, model=chosen.model.name, scope=_scope_name(chosen))
-    story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
-    if save is not None:
-        _save(save, story, chosen)
+    verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope_name)
+    story = report.story_of(
+        verdict, chosen.protocol, properties, witness=bool(names), shortest=True
+    )
+    saved = "" if save is None else _saved(save, story, chosen)
     if certificate is not None:
         loaded = chosen.model
         write_certificate(
@@ -144,25 +148,27 @@ def command(
         )
     if form == "json":
         click.echo(report.as_json(verdict, chosen, story))
+        if story is None and saved:
+            click.echo(saved, err=True)
     else:
         click.echo(report.as_text(verdict, chosen, None if quiet else story))
-        if save is not None:
-            click.echo(f"\nsaved: {save}   (see it again: paxcheck show {save})")
+        if saved:
+            click.echo(f"\n{saved}")
         if certificate is not None:
             click.echo(f"\ncertificate: {certificate}   (paxcheck recheck {certificate})")
     return verdict.exit_code
 
 
-def _scope_name(chosen: Chosen) -> str:
-    return f"{chosen.scope}, changed" if chosen.changed else chosen.scope
-
-
-def _save(path: Path, story: report.Story | None, chosen: Chosen) -> None:
+def _saved(path: Path, story: report.Story | None, chosen: Chosen) -> str:
+    """Save what there is to save, and say so. The verdict does not depend on it."""
     if story is None:
-        raise UsageError(
-            "there is no counterexample to save", hint="--property NAME saves a witness, if any"
+        as_it_was = f"; {path} is as it was" if path.is_file() else ""
+        return (
+            f"nothing was saved: there is no counterexample{as_it_was}\n"
+            "(--property NAME saves the witness of a property that can be reached)"
         )
     try:
         story.save(path, chosen.model.reference)
     except OSError as problem:
-        raise UsageError(f"{path} cannot be written: {problem.strerror}") from None
+        raise cannot_write(path, problem) from None
+    return f"saved: {path}   (see it again: paxcheck show {path})"

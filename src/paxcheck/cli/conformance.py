@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from paxcheck.cli.saved import protocol_of
+from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
@@ -34,7 +35,7 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     if output == "json":
         click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
     else:
-        click.echo(as_text(result, name))
+        click.echo(printable_lines(as_text(result, name)))
     return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
 
 

@@ -22,12 +22,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model in the configuration that the options ask for."""
+    """A model in the configuration that the options ask for.
+
+    `changed`: whether it is another configuration than that of the scope.
+    """
 
     model: Model
     protocol: Protocol
     scope: str
     changed: bool
+
+    @property
+    def scope_name(self) -> str:
+        """The scope as reports call it."""
+        return f"{self.scope}, changed" if self.changed else self.scope
 
     def properties(self, names: tuple[str, ...]) -> tuple[Property, ...]:
         """The properties of these names, or all. Raises UsageError for an unknown name."""
@@ -109,8 +117,12 @@ def choose(
     protocol = loaded.protocol.from_scope(
         found, network=network, faults=budgets, without=without, **params
     )
-    changed = bool(settings or without or faults or (network and network != found.network))
+    changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
     return Chosen(loaded, protocol, name, changed)
+
+
+def _configuration(protocol: Protocol) -> tuple[Any, ...]:
+    return protocol.params, protocol.network, protocol.faults, protocol.without
 
 
 def limits(

@@ -13,10 +13,12 @@ import click
 import msgspec
 
 from paxcheck.cli.options import Chosen
+from paxcheck.cli.text import beside, configuration, headline
 from paxcheck.engine.verdict import PropertyVerdict, Verdict
+from paxcheck.plain import count, printable_lines
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.protocol import Protocol
-from paxcheck.story.spacetime import space_time
+from paxcheck.story.spacetime import legend, space_time
 from paxcheck.story.words import as_text as words_as_text
 from paxcheck.story.words import tell
 from paxcheck.trace.replay import Behavior, ReplayError, replay, shows
@@ -27,10 +29,14 @@ _COLORS = {"holds": "green", "violated": "red", "undetermined": "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The behavior to show: a counterexample, or a witness that was asked for."""
+    """The behavior to show: a counterexample, or a witness that was asked for.
+
+    `shortest`: whether no shorter run shows the same, as after a breadth-first search.
+    """
 
     prop: PropertyVerdict
     behavior: Behavior
+    shortest: bool = False
 
     @property
     def witness(self) -> bool:
@@ -44,7 +50,12 @@ class Story:
 
 
 def story_of(
-    verdict: Verdict, protocol: Protocol, properties: Sequence[Property], *, witness: bool
+    verdict: Verdict,
+    protocol: Protocol,
+    properties: Sequence[Property],
+    *,
+    witness: bool,
+    shortest: bool,
 ) -> Story | None:
     """The first violated property's behavior (or a witness), replayed before anyone sees it."""
     shown = [p for p in verdict.properties if p.verdict == "violated" and p.behavior is not None]
@@ -54,7 +65,7 @@ def story_of(
         _confirm(found, protocol, properties)
     if not shown or shown[0].behavior is None:
         return None
-    return Story(shown[0], replay(protocol, shown[0].behavior))
+    return Story(shown[0], replay(protocol, shown[0].behavior), shortest)
 
 
 def _confirm(found: PropertyVerdict, protocol: Protocol, properties: Sequence[Property]) -> None:
@@ -127,31 +138,24 @@ def tell_story(story: Story) -> str:
     """A behavior in words and as a diagram."""
     found = story.prop
     width = shutil.get_terminal_size((100, 40)).columns
-    steps = found.steps or 0
+    steps = count(found.steps or 0, "step")
     if story.witness:
-        title = f"A shortest run to {found.name}, {steps} steps:"
+        title = f"A {'shortest ' if story.shortest else ''}run to {found.name}, {steps}:"
     else:
-        title = f"Counterexample to {found.name}, {steps} steps:"
+        title = f"Counterexample to {found.name}, {steps}:"
     parts = [click.style(title, bold=True), words_as_text(tell(story.behavior))]
     if found.reason:
-        parts.append(f"{click.style('So:', fg='red', bold=True)} {found.reason}")
+        so = click.style("So:", fg="red", bold=True)
+        parts.append(f"{so} {printable_lines(found.reason)}")
     diagram = space_time(story.behavior, width)
     if diagram:
-        parts += ["Space-time diagram (time runs down; ○ sends, ● takes):", diagram]
-    return "\n\n".join(parts)
+        parts += [f"Space-time diagram ({legend(diagram)}):", diagram]
+    return "\n\n".join(filter(None, parts))
 
 
 def _heading(verdict: Verdict, chosen: Chosen) -> str:
-    protocol = chosen.protocol
-    params = " ".join(f"{k}={v}" for k, v in protocol.params.items())
-    lines = [
-        f"{click.style(chosen.model.name, bold=True)}: {chosen.protocol.about()}",
-        f"scope {verdict.scope}: {params}, {protocol.network} network"
-        + "".join(f", {name} ≤ {n}" for name, n in protocol.faults.items())
-        + "".join(f", without {rule}" for rule in sorted(protocol.without)),
-    ]
-    lines += list(verdict.notes)
-    return "\n".join(lines)
+    scope = f"scope {verdict.scope}: {configuration(chosen.protocol)}"
+    return "\n".join([headline(chosen.model), scope, *verdict.notes])
 
 
 def _properties(verdict: Verdict) -> str:
@@ -161,20 +165,17 @@ def _properties(verdict: Verdict) -> str:
         word = found.verdict
         if found.kind == "reachable" and word != "undetermined":
             word = "reached" if word == "holds" else "unreached"
-        color = _COLORS[found.verdict]
-        steps = f"  ({found.steps} steps)" if found.steps is not None else ""
-        text = found.doc.splitlines()[0]
-        rows.append(
-            f"  {click.style(f'{word:<12}', fg=color)}  {found.name:<{width}}  {text}{steps}"
-        )
+        steps = f"  ({count(found.steps, 'step')})" if found.steps is not None else ""
+        name = f"{click.style(f'{word:<12}', fg=_COLORS[found.verdict])}  {found.name:<{width}}"
+        rows.append(beside(f"  {name}  ", width + 18, found.doc.splitlines()[0] + steps))
     return "\n".join(rows)
 
 
 def _counts(verdict: Verdict, chosen: Chosen) -> str:
     lines = [
-        f"{verdict.distinct_states:,} distinct states, {verdict.generated_states:,} steps, "
-        f"depth {verdict.depth}, {verdict.terminal_states:,} terminal states, "
-        f"{verdict.seconds:.2f} s"
+        f"{count(verdict.distinct_states, 'distinct state')}, "
+        f"{count(verdict.generated_states, 'step')}, depth {verdict.depth}, "
+        f"{count(verdict.terminal_states, 'terminal state')}, {verdict.seconds:.2f} s"
     ]
     if verdict.stopped:
         lines.append(f"not all was explored: {verdict.stopped}")
@@ -195,13 +196,19 @@ def _counts(verdict: Verdict, chosen: Chosen) -> str:
 
 
 def _conclusion(verdict: Verdict, story: Story | None) -> str:
-    word = click.style(verdict.verdict, fg=_COLORS[verdict.verdict], bold=True)
-    if verdict.verdict == "holds":
-        return f"verdict: {word} (every reachable state of this scope was seen)"
-    if verdict.verdict == "undetermined":
-        return f"verdict: {word}: {verdict.stopped or 'nothing was decided'}"
+    answer = verdict.verdict
+    word = "a witness was found" if answer == "holds" and not verdict.complete else answer
+    said = f"verdict: {click.style(word, fg=_COLORS[answer], bold=True)}"
+    if answer == "holds" and verdict.complete:
+        return f"{said} (every reachable state of this scope was seen)"
+    if answer == "holds":
+        # Only witnesses were asked for: finding them needs no more than some of the states.
+        names = ", ".join(p.name for p in verdict.properties)
+        return f"{said}: {names} (not every state of this scope was seen)"
+    if answer == "undetermined":
+        return f"{said}: {verdict.stopped or 'nothing was decided'}"
     broken = [p.name for p in verdict.properties if p.verdict == "violated"]
-    text = f"verdict: {word}: {', '.join(broken)}"
+    text = f"{said}: {', '.join(broken)}"
     others = [n for n in broken if story is not None and n != story.prop.name]
     if others:
         text += f"\n(--property {others[0]} shows that counterexample)"
