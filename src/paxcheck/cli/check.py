@@ -28,6 +28,11 @@ from paxcheck.protocol.system import System
     multiple=True,
     help="Judge this property only, and show its counterexample or its witness.",
 )
+@click.option(
+    "--deadlock",
+    is_flag=True,
+    help="Also judge no_deadlock: a run in which nothing more can happen is a counterexample.",
+)
 @click.option("--first", is_flag=True, help="Stop at the first violation.")
 @limit_options
 @checkpoint_options
@@ -75,6 +80,7 @@ def command(
     faults: tuple[str, ...],
     network: str | None,
     names: tuple[str, ...],
+    deadlock: bool,
     first: bool,
     folder: Path | None,
     every: float,
@@ -97,6 +103,7 @@ def command(
     paxcheck check synod --without keeps_promise     switch one rule off
     paxcheck check synod --network bag --fault loss=1
     paxcheck check synod --property agreement --save ce.jsonl
+    paxcheck check rounds --deadlock                 where can it get stuck?
     paxcheck check synod --set acceptors=5 --checkpoint DIR   go on from DIR if killed
 
     Every property has its own verdict. "holds" means: in every reachable state of this scope.
@@ -105,7 +112,7 @@ def command(
     Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined.
     """
     chosen = choose(model, scope, settings, without, faults, network)
-    properties = chosen.properties(names)
+    properties = chosen.properties(names, deadlock=deadlock)
     for option, file in (("--save", save), ("--certificate", certificate)):
         if file is not None:
             check_writable(option, file)

@@ -42,7 +42,7 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
 def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
     """The result, and the name of the model."""
     traces = [read_trace(Path(file)) for file in files]
-    headers = [msgspec.structs.replace(trace.header, note=None) for trace in traces]
+    headers = [msgspec.structs.replace(trace.header, note=None, steps=None) for trace in traces]
     for trace, header in zip(traces, headers, strict=True):
         if header != headers[0]:
             raise UsageError(

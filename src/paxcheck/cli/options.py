@@ -14,7 +14,7 @@ from paxcheck.loading import Model, load_model
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.faults import FAULTS
 from paxcheck.protocol.network import NETWORKS
-from paxcheck.protocol.properties import Property
+from paxcheck.protocol.properties import NO_DEADLOCK, Property
 from paxcheck.protocol.protocol import Protocol
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,16 +37,33 @@ class Chosen:
         """The scope as reports call it."""
         return f"{self.scope}, changed" if self.changed else self.scope
 
-    def properties(self, names: tuple[str, ...]) -> tuple[Property, ...]:
-        """The properties of these names, or all. Raises UsageError for an unknown name."""
-        known = {p.name: p for p in self.protocol.properties()}
+    def properties(self, names: tuple[str, ...], *, deadlock: bool = False) -> tuple[Property, ...]:
+        """The properties of these names, or all that the protocol has; and, if asked, no_deadlock.
+
+        Raises UsageError for an unknown name.
+        """
+        known = {p.name: p for p in known_properties(self.protocol)}
         for name in names:
             if name not in known:
-                raise UsageError(
-                    f"{self.model.name} has no property {name!r}",
-                    hint=f"its properties: {', '.join(known)}",
-                )
-        return tuple([known[n] for n in names]) if names else tuple(known.values())
+                raise self._unknown_property(name, list(known))
+        chosen = list(names) if names else [p.name for p in self.protocol.properties()]
+        if deadlock:
+            chosen.append(NO_DEADLOCK.name)
+        return tuple([known[name] for name in dict.fromkeys(chosen)])
+
+    def _unknown_property(self, name: str, known: list[str]) -> UsageError:
+        elsewhere = hasattr(getattr(type(self.protocol), name, None), "_paxcheck_property")
+        told = (
+            f"{name} says nothing in this configuration of {self.model.name}"
+            if elsewhere
+            else f"{self.model.name} has no property {name!r}"
+        )
+        return UsageError(told, hint=f"its properties: {', '.join(known)}")
+
+
+def known_properties(protocol: Protocol) -> tuple[Property, ...]:
+    """The protocol's own properties, and the one that is judged only when it is asked for."""
+    return (*protocol.properties(), NO_DEADLOCK)
 
 
 def scope_options(command: F) -> F:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from paxcheck import __version__
-from paxcheck.cli.options import limit_options, limits
+from paxcheck.cli.options import known_properties, limit_options, limits
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.text import configuration
 from paxcheck.engine.certificate import (
@@ -58,7 +58,7 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
         )
     if engine == "auto":
         engine = "reference" if old.engine == "compiled" else "compiled"
-    properties = [p for p in protocol.properties() if p.name in old.properties]
+    properties = [p for p in known_properties(protocol) if p.name in old.properties]
     verdict = explore(
         System(protocol),
         engine=engine,

@@ -135,19 +135,21 @@ def as_text(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
 
 
 def tell_story(story: Story) -> str:
-    """A behavior in words and as a diagram."""
-    found = story.prop
-    width = shutil.get_terminal_size((100, 40)).columns
-    steps = count(found.steps or 0, "step")
+    """A counterexample or a witness in words and as a diagram."""
+    found, steps = story.prop, count(story.prop.steps or 0, "step")
+    title = f"Counterexample to {found.name}, {steps}:"
     if story.witness:
         title = f"A {'shortest ' if story.shortest else ''}run to {found.name}, {steps}:"
-    else:
-        title = f"Counterexample to {found.name}, {steps}:"
-    parts = [click.style(title, bold=True), words_as_text(tell(story.behavior))]
-    if found.reason:
-        so = click.style("So:", fg="red", bold=True)
-        parts.append(f"{so} {printable_lines(found.reason)}")
-    diagram = space_time(story.behavior, width)
+    return tell_run(title, story.behavior, found.reason)
+
+
+def tell_run(title: str, behavior: Behavior, reason: str = "") -> str:
+    """A run in words and as a diagram, and why it breaks a property."""
+    width = shutil.get_terminal_size((100, 40)).columns
+    parts = [click.style(title, bold=True), words_as_text(tell(behavior))]
+    if reason:
+        parts.append(f"{click.style('So:', fg='red', bold=True)} {printable_lines(reason)}")
+    diagram = space_time(behavior, width)
     if diagram:
         parts += [f"Space-time diagram ({legend(diagram)}):", diagram]
     return "\n\n".join(filter(None, parts))
