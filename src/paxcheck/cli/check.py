@@ -71,6 +71,11 @@ from paxcheck.protocol.system import System
     show_default=True,
     help="json: a line on stderr now and then, for machines.",
 )
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="A table of how often each handler, action and rule ran, and how often it did nothing.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="The verdicts only, no counterexample.")
 def command(
     model: str,
@@ -90,6 +95,7 @@ def command(
     save: Path | None,
     form: str,
     progress: str,
+    coverage: bool,
     quiet: bool,
     **limit_values: Any,
 ) -> int:
@@ -158,7 +164,8 @@ def command(
         if story is None and saved:
             click.echo(saved, err=True)
     else:
-        click.echo(report.as_text(verdict, chosen, None if quiet else story))
+        shown = None if quiet else story
+        click.echo(report.as_text(verdict, chosen, shown, coverage=coverage))
         if saved:
             click.echo(f"\n{saved}")
         if certificate is not None:

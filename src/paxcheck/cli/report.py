@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from paxcheck.cli.coverage import coverage_table
 from paxcheck.cli.options import Chosen
 from paxcheck.cli.text import beside, configuration, headline
 from paxcheck.engine.verdict import PropertyVerdict, Verdict
@@ -98,8 +99,8 @@ def as_json(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
         "faults": protocol.faults,
         "without": sorted(protocol.without),
         "coverage": {
-            "handlers": {n: [c.ran, c.refused] for n, c in coverage.handlers.items()},
-            "rules": {n: [c.ran, c.refused] for n, c in coverage.rules.items()},
+            "counts": coverage.counts,
+            **coverage.as_data(),
             "vacuous": coverage.vacuous(),
         }
         if coverage
@@ -125,9 +126,13 @@ def _property_json(found: PropertyVerdict) -> dict[str, Any]:
     return result
 
 
-def as_text(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
+def as_text(
+    verdict: Verdict, chosen: Chosen, story: Story | None, *, coverage: bool = False
+) -> str:
     """The report for people: the verdict of each property, the counts, one counterexample."""
     blocks = [_heading(verdict, chosen), _properties(verdict), _counts(verdict, chosen)]
+    if coverage:
+        blocks.append(coverage_table(verdict, chosen.protocol))
     if story is not None:
         blocks.append(tell_story(story))
     blocks.append(_conclusion(verdict, story))
