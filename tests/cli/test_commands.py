@@ -188,6 +188,7 @@ def test_models_rules_schema() -> None:
         "adopts_latest_vote",
         "promises_only_newer",
         "keeps_promise",
+        "waits_for_votes",
     ]
     assert json.loads(run("schema").output) == trace_schema()
 

@@ -62,7 +62,7 @@ from paxcheck.protocol.system import System
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="json prints one object; docs/json.md describes it.",
+    help="json prints one object; `paxcheck schema output` describes it.",
 )
 @click.option(
     "--progress",

@@ -19,11 +19,12 @@ _COMMANDS = {
     "simulate": "Walk at random through a model.",
     "models": "List the models and their scopes.",
     "rules": "List the rules of a model.",
+    "faults": "Explain the faults.",
     "graph": "Write the state graph of a small scope.",
     "show": "Show a saved counterexample again.",
     "validate": "Judge the log of a real system, or replay a saved run in a model.",
     "lint": "Say what a log can decide, and what it cannot.",
-    "schema": "Print the JSON Schema of the trace format.",
+    "schema": "Print the JSON Schema of the trace format, or the page on the JSON output.",
 }
 
 

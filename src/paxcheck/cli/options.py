@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from paxcheck.cli.rulebook import bare, check_rules
 from paxcheck.engine.limits import Limits
 from paxcheck.loading import Model, load_model
 from paxcheck.protocol.errors import UsageError
@@ -90,7 +91,8 @@ def scope_options(command: F) -> F:
                 "faults",
                 metavar="NAME=N",
                 multiple=True,
-                help=f"Let a fault strike up to N times: {', '.join(FAULTS)}.",
+                help=f"Let a fault strike up to N times: {', '.join(FAULTS)}. "
+                "`paxcheck faults` says what each does.",
             ),
             click.option(
                 "--network",
@@ -131,6 +133,9 @@ def choose(
     name, found = loaded.scope(scope)
     params = dict(_pair("--set", text) for text in settings)
     budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in faults)}
+    if off := [*found.without, *without]:
+        on = loaded.protocol.from_scope(bare(found), network=network, faults=budgets, **params)
+        check_rules(loaded, on, off)
     protocol = loaded.protocol.from_scope(
         found, network=network, faults=budgets, without=without, **params
     )
