@@ -145,15 +145,17 @@ def tell_story(story: Story) -> str:
     title = f"Counterexample to {found.name}, {steps}:"
     if story.witness:
         title = f"A {'shortest ' if story.shortest else ''}run to {found.name}, {steps}:"
-    return tell_run(title, story.behavior, found.reason)
+    return tell_run(title, story.behavior, found.reason, found.doc)
 
 
-def tell_run(title: str, behavior: Behavior, reason: str = "") -> str:
-    """A run in words and as a diagram, and why it breaks a property."""
+def tell_run(title: str, behavior: Behavior, reason: str = "", doc: str = "") -> str:
+    """A run in words and as a diagram, and why it breaks the property with that docstring."""
     width = shutil.get_terminal_size((100, 40)).columns
     parts = [click.style(title, bold=True), words_as_text(tell(behavior))]
     if reason:
-        parts.append(f"{click.style('So:', fg='red', bold=True)} {printable_lines(reason)}")
+        # A property that only says False has no reason but itself.
+        so = "Broken:" if doc.startswith(reason) else "So:"
+        parts.append(f"{click.style(so, fg='red', bold=True)} {printable_lines(reason)}")
     diagram = space_time(behavior, width)
     if diagram:
         parts += [f"Space-time diagram ({legend(diagram)}):", diagram]

@@ -64,7 +64,7 @@ def _judged(behavior: Behavior, name: str) -> int:
     kind = "A run to" if breach is None else "Counterexample to"
     already = f" (already after step {steps})" if steps < len(behavior.frames) else ""
     title = f"{kind} {name}, {length}{already}:"
-    click.echo(tell_run(title, behavior, breach.reason if breach else ""))
+    click.echo(tell_run(title, behavior, breach.reason if breach else "", prop.doc))
     return 0
 
 
