@@ -137,8 +137,8 @@ ACCEPT = {
         (event(state={"round": 7}), "2: round is 7 in the trace and 1 in the model"),
         (
             event(sent=[{"to": ["a1"], "message": ACCEPT}]),
-            "2: the trace sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1; the "
-            "model sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1, a2, a3",
+            "2: the trace sends Accept(ballot 1.p1, value x) to a1; "
+            "the model sends Accept(ballot 1.p1, value x) to a1, a2, a3",
         ),
         (
             event(event="deliver", node="a1", message=ACCEPT),
