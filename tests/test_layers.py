@@ -8,6 +8,7 @@ import paxcheck
 ROOT = Path(paxcheck.__file__).parent
 MODELS = ROOT.parent.parent / "models"
 LAYERS = [
+    "plain",
     "protocol",
     "paxos",
     "raft",

@@ -14,6 +14,7 @@ from typing import Any
 
 from paxcheck.protocol.errors import PaxcheckError, UsageError, Where, is_model_file, model_lines
 from paxcheck.protocol.lint import check_set_order
+from paxcheck.protocol.node import Node
 from paxcheck.protocol.protocol import Protocol, Scope
 
 _HERE = Path(__file__).resolve().parent
@@ -39,6 +40,14 @@ class Model:
         """The named configurations; the first is the default."""
         return self.protocol.scopes or {"default": Scope("the parameters' defaults")}
 
+    def node_classes(self) -> tuple[type[Node], ...]:
+        """The node classes in the model's file, and in the files whose protocol it extends."""
+        bases = [b for b in reversed(self.protocol.__mro__) if issubclass(b, Protocol)]
+        modules = [sys.modules[b.__module__] for b in bases if b is not Protocol]
+        known = [value for module in modules for value in vars(module).values()]
+        classes = [v for v in known if inspect.isclass(v) and issubclass(v, Node) and v is not Node]
+        return tuple(dict.fromkeys(classes))
+
     def scope(self, name: str | None) -> tuple[str, Scope]:
         """The scope of that name, or the first. Raises UsageError."""
         scopes = self.scopes
@@ -55,6 +64,13 @@ def models_folder() -> Path:
     """Where the bundled models lie: inside the wheel, or at the top of the repository."""
     shipped = _HERE / "_models"
     return shipped if shipped.is_dir() else _HERE.parent.parent / "models"
+
+
+def page(name: str) -> str:
+    """A page of the documentation that the package ships."""
+    shipped = _HERE / "_docs"
+    folder = shipped if shipped.is_dir() else _HERE.parent.parent / "docs"
+    return (folder / name).read_text(encoding="utf-8")
 
 
 def bundled_models() -> list[str]:

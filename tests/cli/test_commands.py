@@ -84,7 +84,7 @@ Counterexample to agreement, 6 steps:
 
 So: x is chosen in 1.p1 by a1, a2, and y is chosen in 1.p2 by a1, a2
 
-Space-time diagram (time runs down; ○ sends, ● takes):
+Space-time diagram (time runs down; ○ sends, ● takes or acts):
 
       p1         p2         a1         a2
    1  ●          │          │          │  p1: start
@@ -188,6 +188,7 @@ def test_models_rules_schema() -> None:
         "adopts_latest_vote",
         "promises_only_newer",
         "keeps_promise",
+        "waits_for_votes",
     ]
     assert json.loads(run("schema").output) == trace_schema()
 

@@ -72,7 +72,7 @@ def run(*args: str, code: int, text: str | None = None) -> Result:
 
 def test_a_right_log() -> None:
     text = run("validate", "right.log", code=0).output
-    assert "read as mine: 4 events of 2 nodes (2 incarnations), 3 checks, 1 quorums" in text
+    assert "read as mine: 4 events of 2 nodes (2 incarnations), 3 checks, 1 quorum" in text
     assert text.endswith("verdict: valid: nothing that could be checked is broken\n")
 
 
@@ -150,7 +150,7 @@ def test_standard_input() -> None:
 
 def test_shrunk_log() -> None:
     found = run("validate", "wrong.log", "--shrink", "small.jsonl", code=1)
-    assert "small.jsonl: 2 facts that still break no-vote-below-promise" in found.output
+    assert "small.jsonl: 2 facts, enough to break no-vote-below-promise" in found.output
     lines = Path("small.jsonl").read_text().splitlines()
     assert len(lines) == 3
     again = CliRunner().invoke(cli, ["validate", "small.jsonl"], standalone_mode=False)

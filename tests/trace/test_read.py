@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,8 +55,7 @@ def refused(path: Path, content: bytes) -> str:
         ),
         (
             HEADER.encode() + b'{"event":"act","node":"\xff\xfe"}\n',
-            "2: this line is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
-            "invalid start byte",
+            "2: this line is not UTF-8: byte 24 is 0xff",
         ),
         (
             HEADER.encode() + b'{"event":"act","note":' + b"[" * 100_000 + b"\n",
@@ -67,7 +69,7 @@ def test_bad_file(content: bytes, told: str, tmp_path: Path) -> None:
 
 def test_utf16_is_refused(tmp_path: Path) -> None:
     told = refused(tmp_path / "t.jsonl", HEADER.encode("utf-16"))
-    assert told.startswith("1: this line is not JSON")
+    assert told == "1: this file is UTF-16"
 
 
 def test_gzip_byte_order_mark_and_truncated_gzip(tmp_path: Path) -> None:
@@ -78,6 +80,22 @@ def test_gzip_byte_order_mark_and_truncated_gzip(tmp_path: Path) -> None:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(content)[:-20])
     with pytest.raises(TraceError, match="cannot be read"):
         read_trace(tmp_path / "cut.gz")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("options", [(), ("--model", "rounds")])
+def test_standard_input(pack: Callable[[bytes], bytes], options: tuple[str, ...]) -> None:
+    """`cat run.jsonl | paxcheck validate -`: a behavior is recognised there too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "paxcheck", "validate", "-", *options],
+        input=pack((HEADER + START + START).encode()),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    told = done.stdout.decode().splitlines()
+    assert told[0] == "-:3: rounds refuses step 2: p1.start does nothing in the model"
 
 
 def check(text: str, tmp_path: Path) -> tuple[str, str]:
@@ -119,8 +137,8 @@ ACCEPT = {
         (event(state={"round": 7}), "2: round is 7 in the trace and 1 in the model"),
         (
             event(sent=[{"to": ["a1"], "message": ACCEPT}]),
-            "2: the trace sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1; the "
-            "model sends Accept(ballot={'round': 1, 'proposer': 'p1'}, value=x) to a1, a2, a3",
+            "2: the trace sends Accept(ballot 1.p1, value x) to a1; "
+            "the model sends Accept(ballot 1.p1, value x) to a1, a2, a3",
         ),
         (
             event(event="deliver", node="a1", message=ACCEPT),

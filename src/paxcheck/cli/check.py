@@ -11,6 +11,7 @@ import click
 from paxcheck import __version__
 from paxcheck.cli import report
 from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
+from paxcheck.cli.files import cannot_write, check_writable
 from paxcheck.cli.options import (
     Chosen,
     choose,
@@ -23,7 +24,6 @@ from paxcheck.cli.options import (
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
-from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 
 
@@ -35,6 +35,11 @@ from paxcheck.protocol.system import System
     metavar="NAME",
     multiple=True,
     help="Judge this property only, and show its counterexample or its witness.",
+)
+@click.option(
+    "--deadlock",
+    is_flag=True,
+    help="Also judge no_deadlock: a run in which nothing more can happen is a counterexample.",
 )
 @click.option("--first", is_flag=True, help="Stop at the first violation.")
 @limit_options
@@ -73,7 +78,7 @@ from paxcheck.protocol.system import System
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="json prints one object; docs/json.md describes it.",
+    help="json prints one object; `paxcheck schema output` describes it.",
 )
 @click.option(
     "--progress",
@@ -81,6 +86,11 @@ from paxcheck.protocol.system import System
     default="auto",
     show_default=True,
     help="json: a line on stderr now and then, for machines.",
+)
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="A table of how often each handler, action and rule ran, and how often it did nothing.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="The verdicts only, no counterexample.")
 def command(
@@ -91,6 +101,7 @@ def command(
     faults: tuple[str, ...],
     network: str | None,
     names: tuple[str, ...],
+    deadlock: bool,
     first: bool,
     folder: Path | None,
     every: float,
@@ -102,6 +113,7 @@ def command(
     save: Path | None,
     form: str,
     progress: str,
+    coverage: bool,
     quiet: bool,
     **limit_values: Any,
 ) -> int:
@@ -115,6 +127,7 @@ def command(
     paxcheck check synod --without keeps_promise     switch one rule off
     paxcheck check synod --network bag --fault loss=1
     paxcheck check synod --property agreement --save ce.jsonl
+    paxcheck check rounds --deadlock                 where can it get stuck?
     paxcheck check synod --set acceptors=5 --checkpoint DIR   go on from DIR if killed
 
     Every property has its own verdict. "holds" means: in every reachable state of this scope.
@@ -123,7 +136,10 @@ def command(
     Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined.
     """
     chosen = choose(model, scope, settings, without, faults, network)
-    properties = chosen.properties(names)
+    properties = chosen.properties(names, deadlock=deadlock)
+    for option, file in (("--save", save), ("--certificate", certificate)):
+        if file is not None:
+            check_writable(option, file)
     symmetric = symmetry and certificate is None
     checkpoint = None
     if folder is not None:
@@ -146,10 +162,11 @@ def command(
     if checkpoint is not None:
         tell_how_to_go_on(checkpoint, verdict.stopped)
         checkpoint.close()
-    verdict = replace(verdict, model=chosen.model.name, scope=_scope_name(chosen))
-    story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
-    if save is not None:
-        _save(save, story, chosen)
+    verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope_name)
+    story = report.story_of(
+        verdict, chosen.protocol, properties, witness=bool(names), shortest=True
+    )
+    saved = "" if save is None else _saved(save, story, chosen)
     if certificate is not None:
         loaded = chosen.model
         write_certificate(
@@ -164,25 +181,28 @@ def command(
         )
     if form == "json":
         click.echo(report.as_json(verdict, chosen, story))
+        if story is None and saved:
+            click.echo(saved, err=True)
     else:
-        click.echo(report.as_text(verdict, chosen, None if quiet else story))
-        if save is not None:
-            click.echo(f"\nsaved: {save}   (see it again: paxcheck show {save})")
+        shown = None if quiet else story
+        click.echo(report.as_text(verdict, chosen, shown, coverage=coverage))
+        if saved:
+            click.echo(f"\n{saved}")
         if certificate is not None:
             click.echo(f"\ncertificate: {certificate}   (paxcheck recheck {certificate})")
     return verdict.exit_code
 
 
-def _scope_name(chosen: Chosen) -> str:
-    return f"{chosen.scope}, changed" if chosen.changed else chosen.scope
-
-
-def _save(path: Path, story: report.Story | None, chosen: Chosen) -> None:
+def _saved(path: Path, story: report.Story | None, chosen: Chosen) -> str:
+    """Save what there is to save, and say so. The verdict does not depend on it."""
     if story is None:
-        raise UsageError(
-            "there is no counterexample to save", hint="--property NAME saves a witness, if any"
+        as_it_was = f"; {path} is as it was" if path.is_file() else ""
+        return (
+            f"nothing was saved: there is no counterexample{as_it_was}\n"
+            "(--property NAME saves the witness of a property that can be reached)"
         )
     try:
         story.save(path, chosen.model.reference)
     except OSError as problem:
-        raise UsageError(f"{path} cannot be written: {problem.strerror}") from None
+        raise cannot_write(path, problem) from None
+    return f"saved: {path}   (see it again: paxcheck show {path})"

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from paxcheck.cli.saved import protocol_of
+from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
@@ -34,14 +35,14 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     if output == "json":
         click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
     else:
-        click.echo(as_text(result, name))
+        click.echo(printable_lines(as_text(result, name)))
     return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
 
 
 def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
     """The result, and the name of the model."""
     traces = [read_trace(Path(file)) for file in files]
-    headers = [msgspec.structs.replace(trace.header, note=None) for trace in traces]
+    headers = [msgspec.structs.replace(trace.header, note=None, steps=None) for trace in traces]
     for trace, header in zip(traces, headers, strict=True):
         if header != headers[0]:
             raise UsageError(

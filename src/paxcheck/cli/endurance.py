@@ -12,6 +12,7 @@ from paxcheck.cli.options import Chosen
 from paxcheck.cli.progress import clear_line
 from paxcheck.engine.certificate import source_digest
 from paxcheck.engine.checkpoint import Checkpoint
+from paxcheck.plain import count
 from paxcheck.protocol.properties import Property
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,9 +61,8 @@ def checkpoint_of(
     found = Checkpoint(folder, run, every=every, warn=_warn)
     if found.saved is not None:
         levels = found.saved.state["levels"]
-        click.echo(
-            f"going on from {folder}: {sum(levels):,} states, depth {len(levels) - 1}", err=True
-        )
+        states = count(sum(levels), "state")
+        click.echo(f"going on from {folder}: {states}, depth {len(levels) - 1}", err=True)
     return found
 
 
@@ -76,7 +76,7 @@ def tell_how_to_go_on(checkpoint: Checkpoint, stopped: str | None) -> None:
     levels = checkpoint.saved.state["levels"]
     click.echo(
         f"{checkpoint.folder} has the search up to depth {len(levels) - 1} "
-        f"({sum(levels):,} states looked at); the same command goes on from there",
+        f"({count(sum(levels), 'state')} looked at); the same command goes on from there",
         err=True,
     )
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from paxcheck.cli.files import cannot_write, check_writable
 from paxcheck.cli.options import choose, scope_options
 from paxcheck.engine.graph import as_dot, state_graph, write_graph
+from paxcheck.plain import count
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
 
@@ -38,6 +40,8 @@ def command(
     """
     if output is not None and output.suffix not in (".dot", ".gv", ".graphml"):
         raise UsageError(f"{output}: the ending says the format: .dot, .gv or .graphml")
+    if output is not None:
+        check_writable("--output", output)
     chosen = choose(model, scope, settings, without, faults, network)
     graph = state_graph(System(chosen.protocol), max_states)
     if output is None:
@@ -46,9 +50,10 @@ def command(
         try:
             write_graph(graph, output)
         except OSError as problem:
-            raise UsageError(f"{output} cannot be written: {problem.strerror}") from None
-        click.echo(f"{output}: {len(graph):,} states, {graph.number_of_edges():,} steps")
+            raise cannot_write(output, problem) from None
+        states, steps = count(len(graph), "state"), count(graph.number_of_edges(), "step")
+        click.echo(f"{output}: {states}, {steps}")
     if not graph.graph["complete"]:
-        click.echo(f"the graph is cut at {max_states:,} states (--max-states)", err=True)
+        click.echo(f"the graph is cut at {count(max_states, 'state')} (--max-states)", err=True)
         return 3
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from paxcheck.cli.logs import clock_option, form_option, map_option
+from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.observe.outputs import lint_json
 from paxcheck.trace.observe.run import AUTO, is_native, validate_files
@@ -39,5 +40,8 @@ def command(
             hint="paxcheck validate FILE --model NAME",
         )
     verdict = validate_files(files, source=form, map_file=map_file, clock_error=clock_error)
-    click.echo(json.dumps(lint_json(verdict)) if output == "json" else lint_text(verdict))
+    if output == "json":
+        click.echo(json.dumps(lint_json(verdict)))
+    else:
+        click.echo(printable_lines(lint_text(verdict)))
     return 0

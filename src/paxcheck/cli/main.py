@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
 import click
 
 from paxcheck import __version__
+from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import PaxcheckError
 
 _COMMANDS = {
@@ -17,11 +19,12 @@ _COMMANDS = {
     "simulate": "Walk at random through a model.",
     "models": "List the models and their scopes.",
     "rules": "List the rules of a model.",
+    "faults": "Explain the faults.",
     "graph": "Write the state graph of a small scope.",
     "show": "Show a saved counterexample again.",
     "validate": "Judge the log of a real system, or replay a saved run in a model.",
     "lint": "Say what a log can decide, and what it cannot.",
-    "schema": "Print the JSON Schema of the trace format.",
+    "schema": "Print the JSON Schema of the trace format, or the page on the JSON output.",
 }
 
 
@@ -43,7 +46,8 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="paxcheck")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Check, validate and learn consensus protocols.
 
     \b
@@ -51,8 +55,15 @@ def cli() -> None:
     paxcheck check synod --without keeps_promise  break it, and see how
     paxcheck models                               what else there is
 
-    Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined.
+    Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined. No colours are printed
+    into a pipe, or where NO_COLOR is set.
     """
+    context.color = _color()
+
+
+def _color() -> bool | None:
+    """None: colours on a terminal, none in a pipe. https://no-color.org"""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def main(args: list[str] | None = None) -> Any:
@@ -64,7 +75,8 @@ def main(args: list[str] | None = None) -> Any:
         problem.show()
         sys.exit(2)
     except PaxcheckError as problem:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        word = click.style("error:", fg="red", bold=True)
+        click.echo(f"{word} {printable_lines(str(problem))}", err=True, color=_color())
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
+from paxcheck.cli.rulebook import bare, check_rules
 from paxcheck.engine.limits import Limits
 from paxcheck.loading import Model, load_model
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.faults import FAULTS
 from paxcheck.protocol.network import NETWORKS
-from paxcheck.protocol.properties import Property
+from paxcheck.protocol.properties import NO_DEADLOCK, Property
 from paxcheck.protocol.protocol import Protocol
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,23 +24,48 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model in the configuration that the options ask for."""
+    """A model in the configuration that the options ask for.
+
+    `changed`: whether it is another configuration than that of the scope.
+    """
 
     model: Model
     protocol: Protocol
     scope: str
     changed: bool
 
-    def properties(self, names: tuple[str, ...]) -> tuple[Property, ...]:
-        """The properties of these names, or all. Raises UsageError for an unknown name."""
-        known = {p.name: p for p in self.protocol.properties()}
+    @property
+    def scope_name(self) -> str:
+        """The scope as reports call it."""
+        return f"{self.scope}, changed" if self.changed else self.scope
+
+    def properties(self, names: tuple[str, ...], *, deadlock: bool = False) -> tuple[Property, ...]:
+        """The properties of these names, or all that the protocol has; and, if asked, no_deadlock.
+
+        Raises UsageError for an unknown name.
+        """
+        known = {p.name: p for p in known_properties(self.protocol)}
         for name in names:
             if name not in known:
-                raise UsageError(
-                    f"{self.model.name} has no property {name!r}",
-                    hint=f"its properties: {', '.join(known)}",
-                )
-        return tuple([known[n] for n in names]) if names else tuple(known.values())
+                raise self._unknown_property(name, list(known))
+        chosen = list(names) if names else [p.name for p in self.protocol.properties()]
+        if deadlock:
+            chosen.append(NO_DEADLOCK.name)
+        return tuple([known[name] for name in dict.fromkeys(chosen)])
+
+    def _unknown_property(self, name: str, known: list[str]) -> UsageError:
+        elsewhere = hasattr(getattr(type(self.protocol), name, None), "_paxcheck_property")
+        told = (
+            f"{name} says nothing in this configuration of {self.model.name}"
+            if elsewhere
+            else f"{self.model.name} has no property {name!r}"
+        )
+        return UsageError(told, hint=f"its properties: {', '.join(known)}")
+
+
+def known_properties(protocol: Protocol) -> tuple[Property, ...]:
+    """The protocol's own properties, and the one that is judged only when it is asked for."""
+    return (*protocol.properties(), NO_DEADLOCK)
 
 
 def threads_option(command: F) -> F:
@@ -81,7 +107,8 @@ def scope_options(command: F) -> F:
                 "faults",
                 metavar="NAME=N",
                 multiple=True,
-                help=f"Let a fault strike up to N times: {', '.join(FAULTS)}.",
+                help=f"Let a fault strike up to N times: {', '.join(FAULTS)}. "
+                "`paxcheck faults` says what each does.",
             ),
             click.option(
                 "--network",
@@ -122,11 +149,18 @@ def choose(
     name, found = loaded.scope(scope)
     params = dict(_pair("--set", text) for text in settings)
     budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in faults)}
+    if off := [*found.without, *without]:
+        on = loaded.protocol.from_scope(bare(found), network=network, faults=budgets, **params)
+        check_rules(loaded, on, off)
     protocol = loaded.protocol.from_scope(
         found, network=network, faults=budgets, without=without, **params
     )
-    changed = bool(settings or without or faults or (network and network != found.network))
+    changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
     return Chosen(loaded, protocol, name, changed)
+
+
+def _configuration(protocol: Protocol) -> tuple[Any, ...]:
+    return protocol.params, protocol.network, protocol.faults, protocol.without
 
 
 def limits(

@@ -9,8 +9,15 @@ from typing import Any
 import click
 
 from paxcheck import __version__
-from paxcheck.cli.options import limit_options, limits, processors, threads_option
+from paxcheck.cli.options import (
+    known_properties,
+    limit_options,
+    limits,
+    processors,
+    threads_option,
+)
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.text import configuration
 from paxcheck.engine.certificate import (
     Certificate,
     certify,
@@ -20,6 +27,7 @@ from paxcheck.engine.certificate import (
 )
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.loading import load_model
+from paxcheck.plain import count
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
@@ -64,7 +72,7 @@ def command(
     if engine == "auto":
         small = old.distinct_states <= MOST_PLAIN
         engine = "reference" if old.engine == "compiled" and small else "compiled"
-    properties = [p for p in protocol.properties() if p.name in old.properties]
+    properties = [p for p in known_properties(protocol) if p.name in old.properties]
     verdict = explore(
         System(protocol),
         engine=engine,
@@ -92,7 +100,7 @@ def command(
         }
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        click.echo(_text(old, new, found, verdict.stopped if limited else None))
+        click.echo(_text(old, new, protocol, found, verdict.stopped if limited else None))
     return {"confirmed": 0, "differs": 1, "undetermined": 3}[answer]
 
 
@@ -100,12 +108,13 @@ def _protocol(old: Certificate, kind: type[Protocol]) -> Protocol:
     return kind(network=old.network, faults=old.faults, without=old.without, **old.parameters)
 
 
-def _text(old: Certificate, new: Certificate, found: list[str], stopped: str | None) -> str:
-    params = " ".join(f"{k}={v}" for k, v in old.parameters.items())
+def _text(
+    old: Certificate, new: Certificate, protocol: Protocol, found: list[str], stopped: str | None
+) -> str:
     lines = [
-        f"{old.model}: {params}, {old.network} network",
+        f"{old.model}: {configuration(protocol)}",
         f"made by engine {old.engine}, counted again by engine {new.engine}",
-        f"{new.distinct_states:,} distinct states, {new.generated_states:,} steps, "
+        f"{count(new.distinct_states, 'distinct state')}, {count(new.generated_states, 'step')}, "
         f"depth {len(new.levels) - 1}",
     ]
     if old.states is None:

@@ -12,11 +12,14 @@ from typing import Any
 import click
 import msgspec
 
+from paxcheck.cli.coverage import coverage_table
 from paxcheck.cli.options import Chosen
+from paxcheck.cli.text import beside, configuration, headline
 from paxcheck.engine.verdict import PropertyVerdict, Verdict
+from paxcheck.plain import count, printable_lines
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.protocol import Protocol
-from paxcheck.story.spacetime import space_time
+from paxcheck.story.spacetime import legend, space_time
 from paxcheck.story.words import as_text as words_as_text
 from paxcheck.story.words import tell
 from paxcheck.trace.replay import Behavior, ReplayError, replay, shows
@@ -27,10 +30,14 @@ _COLORS = {"holds": "green", "violated": "red", "undetermined": "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The behavior to show: a counterexample, or a witness that was asked for."""
+    """The behavior to show: a counterexample, or a witness that was asked for.
+
+    `shortest`: whether no shorter run shows the same, as after a breadth-first search.
+    """
 
     prop: PropertyVerdict
     behavior: Behavior
+    shortest: bool = False
 
     @property
     def witness(self) -> bool:
@@ -44,7 +51,12 @@ class Story:
 
 
 def story_of(
-    verdict: Verdict, protocol: Protocol, properties: Sequence[Property], *, witness: bool
+    verdict: Verdict,
+    protocol: Protocol,
+    properties: Sequence[Property],
+    *,
+    witness: bool,
+    shortest: bool,
 ) -> Story | None:
     """The first violated property's behavior (or a witness), replayed before anyone sees it."""
     shown = [p for p in verdict.properties if p.verdict == "violated" and p.behavior is not None]
@@ -54,7 +66,7 @@ def story_of(
         _confirm(found, protocol, properties)
     if not shown or shown[0].behavior is None:
         return None
-    return Story(shown[0], replay(protocol, shown[0].behavior))
+    return Story(shown[0], replay(protocol, shown[0].behavior), shortest)
 
 
 def _confirm(found: PropertyVerdict, protocol: Protocol, properties: Sequence[Property]) -> None:
@@ -87,8 +99,8 @@ def as_json(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
         "faults": protocol.faults,
         "without": sorted(protocol.without),
         "coverage": {
-            "handlers": {n: [c.ran, c.refused] for n, c in coverage.handlers.items()},
-            "rules": {n: [c.ran, c.refused] for n, c in coverage.rules.items()},
+            "counts": coverage.counts,
+            **coverage.as_data(),
             "vacuous": coverage.vacuous(),
         }
         if coverage
@@ -114,9 +126,13 @@ def _property_json(found: PropertyVerdict) -> dict[str, Any]:
     return result
 
 
-def as_text(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
+def as_text(
+    verdict: Verdict, chosen: Chosen, story: Story | None, *, coverage: bool = False
+) -> str:
     """The report for people: the verdict of each property, the counts, one counterexample."""
     blocks = [_heading(verdict, chosen), _properties(verdict), _counts(verdict, chosen)]
+    if coverage:
+        blocks.append(coverage_table(verdict, chosen.protocol))
     if story is not None:
         blocks.append(tell_story(story))
     blocks.append(_conclusion(verdict, story))
@@ -124,34 +140,31 @@ def as_text(verdict: Verdict, chosen: Chosen, story: Story | None) -> str:
 
 
 def tell_story(story: Story) -> str:
-    """A behavior in words and as a diagram."""
-    found = story.prop
-    width = shutil.get_terminal_size((100, 40)).columns
-    steps = found.steps or 0
+    """A counterexample or a witness in words and as a diagram."""
+    found, steps = story.prop, count(story.prop.steps or 0, "step")
+    title = f"Counterexample to {found.name}, {steps}:"
     if story.witness:
-        title = f"A shortest run to {found.name}, {steps} steps:"
-    else:
-        title = f"Counterexample to {found.name}, {steps} steps:"
-    parts = [click.style(title, bold=True), words_as_text(tell(story.behavior))]
-    if found.reason:
-        parts.append(f"{click.style('So:', fg='red', bold=True)} {found.reason}")
-    diagram = space_time(story.behavior, width)
+        title = f"A {'shortest ' if story.shortest else ''}run to {found.name}, {steps}:"
+    return tell_run(title, story.behavior, found.reason, found.doc)
+
+
+def tell_run(title: str, behavior: Behavior, reason: str = "", doc: str = "") -> str:
+    """A run in words and as a diagram, and why it breaks the property with that docstring."""
+    width = shutil.get_terminal_size((100, 40)).columns
+    parts = [click.style(title, bold=True), words_as_text(tell(behavior))]
+    if reason:
+        # A property that only says False has no reason but itself.
+        so = "Broken:" if doc.startswith(reason) else "So:"
+        parts.append(f"{click.style(so, fg='red', bold=True)} {printable_lines(reason)}")
+    diagram = space_time(behavior, width)
     if diagram:
-        parts += ["Space-time diagram (time runs down; ○ sends, ● takes):", diagram]
-    return "\n\n".join(parts)
+        parts += [f"Space-time diagram ({legend(diagram)}):", diagram]
+    return "\n\n".join(filter(None, parts))
 
 
 def _heading(verdict: Verdict, chosen: Chosen) -> str:
-    protocol = chosen.protocol
-    params = " ".join(f"{k}={v}" for k, v in protocol.params.items())
-    lines = [
-        f"{click.style(chosen.model.name, bold=True)}: {chosen.protocol.about()}",
-        f"scope {verdict.scope}: {params}, {protocol.network} network"
-        + "".join(f", {name} ≤ {n}" for name, n in protocol.faults.items())
-        + "".join(f", without {rule}" for rule in sorted(protocol.without)),
-    ]
-    lines += list(verdict.notes)
-    return "\n".join(lines)
+    scope = f"scope {verdict.scope}: {configuration(chosen.protocol)}"
+    return "\n".join([headline(chosen.model), scope, *verdict.notes])
 
 
 def _properties(verdict: Verdict) -> str:
@@ -161,20 +174,17 @@ def _properties(verdict: Verdict) -> str:
         word = found.verdict
         if found.kind == "reachable" and word != "undetermined":
             word = "reached" if word == "holds" else "unreached"
-        color = _COLORS[found.verdict]
-        steps = f"  ({found.steps} steps)" if found.steps is not None else ""
-        text = found.doc.splitlines()[0]
-        rows.append(
-            f"  {click.style(f'{word:<12}', fg=color)}  {found.name:<{width}}  {text}{steps}"
-        )
+        steps = f"  ({count(found.steps, 'step')})" if found.steps is not None else ""
+        name = f"{click.style(f'{word:<12}', fg=_COLORS[found.verdict])}  {found.name:<{width}}"
+        rows.append(beside(f"  {name}  ", width + 18, found.doc.splitlines()[0] + steps))
     return "\n".join(rows)
 
 
 def _counts(verdict: Verdict, chosen: Chosen) -> str:
     lines = [
-        f"{verdict.distinct_states:,} distinct states, {verdict.generated_states:,} steps, "
-        f"depth {verdict.depth}, {verdict.terminal_states:,} terminal states, "
-        f"{verdict.seconds:.2f} s"
+        f"{count(verdict.distinct_states, 'distinct state')}, "
+        f"{count(verdict.generated_states, 'step')}, depth {verdict.depth}, "
+        f"{count(verdict.terminal_states, 'terminal state')}, {verdict.seconds:.2f} s"
     ]
     if verdict.stopped:
         lines.append(f"not all was explored: {verdict.stopped}")
@@ -195,13 +205,19 @@ def _counts(verdict: Verdict, chosen: Chosen) -> str:
 
 
 def _conclusion(verdict: Verdict, story: Story | None) -> str:
-    word = click.style(verdict.verdict, fg=_COLORS[verdict.verdict], bold=True)
-    if verdict.verdict == "holds":
-        return f"verdict: {word} (every reachable state of this scope was seen)"
-    if verdict.verdict == "undetermined":
-        return f"verdict: {word}: {verdict.stopped or 'nothing was decided'}"
+    answer = verdict.verdict
+    word = "a witness was found" if answer == "holds" and not verdict.complete else answer
+    said = f"verdict: {click.style(word, fg=_COLORS[answer], bold=True)}"
+    if answer == "holds" and verdict.complete:
+        return f"{said} (every reachable state of this scope was seen)"
+    if answer == "holds":
+        # Only witnesses were asked for: finding them needs no more than some of the states.
+        names = ", ".join(p.name for p in verdict.properties)
+        return f"{said}: {names} (not every state of this scope was seen)"
+    if answer == "undetermined":
+        return f"{said}: {verdict.stopped or 'nothing was decided'}"
     broken = [p.name for p in verdict.properties if p.verdict == "violated"]
-    text = f"verdict: {word}: {', '.join(broken)}"
+    text = f"{said}: {', '.join(broken)}"
     others = [n for n in broken if story is not None and n != story.prop.name]
     if others:
         text += f"\n(--property {others[0]} shows that counterexample)"

@@ -36,4 +36,10 @@ def steps_of(trace: Trace, protocol: Protocol) -> tuple[Step, ...]:
             f"the model does not do this any more: {result.refusal.reason}",
             where=Where(trace.path, result.refusal.line),
         )
-    return steps(trace, System(protocol, memo=False))
+    try:
+        return steps(trace, System(protocol, memo=False))
+    except ValueError as problem:
+        raise TraceError(
+            f"{trace.path} has lines that are no steps of the model: {problem}",
+            hint=f"a record of an implementation is judged by: paxcheck validate {trace.path}",
+        ) from None

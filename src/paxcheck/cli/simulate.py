@@ -50,8 +50,11 @@ def command(
 ) -> int:
     """Walk at random through MODEL, for scopes that are too large to check.
 
-    A walk can find a violation. It can never show that a property holds: without a violation the
-    verdict is "undetermined" and the exit code 3.
+    A walk can find a violation, or the witness of a property that can be reached. It can never
+    show that a property holds: without a violation the verdict is "undetermined".
+
+    Exit codes: 0 every property that was asked for is a witness, and each was found, 1 violated,
+    2 bad usage or input, 3 undetermined.
     """
     chosen = choose(model, scope, settings, without, faults, network)
     properties = chosen.properties(names)
@@ -65,8 +68,10 @@ def command(
         report=reporter(),
     )
     clear_line()
-    verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope)
-    story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
+    verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope_name)
+    story = report.story_of(
+        verdict, chosen.protocol, properties, witness=bool(names), shortest=False
+    )
     if form == "json":
         click.echo(report.as_json(verdict, chosen, story))
     else:

@@ -11,6 +11,7 @@ import click
 
 from paxcheck import __version__
 from paxcheck.cli.logs import clock_option, form_option, map_option
+from paxcheck.plain import count, printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.lines import STDIN
 from paxcheck.trace.observe.factfile import write_facts
@@ -110,13 +111,13 @@ def _followed(
         raise UsageError("--follow prints text as it goes", hint="leave out --format")
 
     def tell(violation: Violation) -> None:
-        click.echo("\n".join(explain(violation)))
+        click.echo(printable_lines("\n".join(explain(violation))))
 
     click.echo(f"watching {', '.join(files)}; Ctrl-C ends it and gives the verdict", err=True)
     verdict = follow_files(
         files, source=form, map_file=map_file, only=only, clock_error=clock_error, tell=tell
     )
-    click.echo("\n" + as_text(verdict))
+    click.echo("\n" + printable_lines(as_text(verdict)))
     return verdict.exit_code
 
 
@@ -137,8 +138,8 @@ def _shrunk(
     declaration, facts = shrink_files(
         files, first.property, source=form, map_file=map_file, clock_error=clock_error
     )
-    count = write_facts(out, declaration, facts)
-    click.echo(f"{out}: {count} facts that still break {first.property}", err=True)
+    written = count(write_facts(out, declaration, facts), "fact")
+    click.echo(f"{out}: {written}, enough to break {first.property}", err=True)
 
 
 def _rendered(verdict: TraceVerdict, output: str, all_of_them: bool) -> str:
@@ -149,8 +150,8 @@ def _rendered(verdict: TraceVerdict, output: str, all_of_them: bool) -> str:
     if output == "sarif":
         return as_sarif(verdict, __version__)
     if output == "github":
-        return as_github(verdict)
-    return as_text(verdict, all_of_them)
+        return printable_lines(as_github(verdict))
+    return printable_lines(as_text(verdict, all_of_them))
 
 
 def _progress(events: int, line: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import networkx as nx
 
+from paxcheck.plain import printable
 from paxcheck.protocol.execute import Act
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Step, System
@@ -28,7 +29,7 @@ def state_graph(system: System, max_states: int = 10_000) -> Graph:
     numbers: dict[World, int] = {first: 0}
     graph.add_node(0, label="initial", depth=0)
     frontier = [first]
-    depth = 0
+    depth = edges = 0
     while frontier:
         depth += 1
         following: list[World] = []
@@ -45,7 +46,9 @@ def state_graph(system: System, max_states: int = 10_000) -> Graph:
                     graph.add_node(numbers[after], label=_state_label(system, after), depth=depth)
                     following.append(after)
                 label = step_label(transition.step)
-                graph.add_edge(numbers[world], numbers[after], label=label)
+                # GraphML takes the key as the edge's id: no two edges may have the same.
+                graph.add_edge(numbers[world], numbers[after], key=f"e{edges}", label=label)
+                edges += 1
         frontier = following
     return graph
 
@@ -72,7 +75,8 @@ def step_label(step: Step) -> str:
     """A step in a few words."""
     trigger = step.trigger
     if isinstance(trigger, Envelope):
-        return f"{trigger.to} takes {show(trigger.message)} from {trigger.sender}"
+        what = printable(show(trigger.message))
+        return f"{trigger.to} takes {what} from {trigger.sender}"
     if isinstance(trigger, Act):
         return f"{trigger.node}: {trigger.action}"
     return f"{trigger.kind} {step.node or ''}".strip()
@@ -82,7 +86,7 @@ def _state_label(system: System, world: World) -> str:
     lines: list[str] = []
     for shape, local in zip(system.shapes, world.locals, strict=True):
         parts = [
-            f"{name}={show(value)}"
+            f"{name}={printable(show(value))}"
             for name, kind, value, first in zip(
                 shape.names, shape.kinds, local, shape.initial, strict=False
             )

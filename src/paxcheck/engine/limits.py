@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from paxcheck.plain import count
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -66,7 +68,7 @@ class Watch:
         """The reason to stop when there are too many states, else None. Cheap: ask each time."""
         most = self.limits.states
         if most is not None and distinct >= most:
-            return f"the limit of {most:,} states was reached"
+            return f"the limit of {count(most, 'state')} was reached"
         return None
 
     def look(self, snapshot: Callable[[float, int], Progress]) -> str | None:
@@ -74,7 +76,7 @@ class Watch:
         now = time.perf_counter()
         seconds, most = now - self.started, self.limits.seconds
         if most is not None and seconds >= most:
-            return f"the limit of {most:g} seconds was reached"
+            return f"the limit of {most:g} second{'' if most == 1 else 's'} was reached"
         if now < self._next:
             return None
         self._next = now + self._every

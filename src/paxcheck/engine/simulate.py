@@ -28,16 +28,20 @@ def simulate(
 ) -> Verdict:
     """Take `walks` random walks of at most `steps` steps each; the same seed, the same walks.
 
-    Every open step is equally likely. The verdict counts distinct states over all walks; a
-    behavior of a violation is the walk up to it, not a shortest one.
+    Every open step is equally likely. The limits hold: no walk is deeper, and there are no more
+    states. The verdict counts distinct states over all walks; a behavior of a violation is the walk
+    up to it, not a shortest one.
     """
     chance = random.Random(seed)
     judge = Judge(system, properties or system.protocol.properties())
-    watch = Watch(limits or Limits(), report)
+    limits = limits or Limits()
+    watch = Watch(limits, report)
+    longest = steps if limits.depth is None else min(steps, limits.depth)
     counting = Counting(system)
     seen = {system.initial()}
     generated = deepest = terminal = 0
     stopped = f"{walks:,} random walks are not all walks"
+    reason: str | None = None
 
     def snapshot(seconds: float, memory: int) -> Progress:
         return Progress(len(seen), generated, deepest, 0, seconds, memory, 0, judge.violated)
@@ -47,7 +51,10 @@ def simulate(
             world = system.initial()
             path: tuple[Step, ...] = ()
             judge.state(world, path)
-            for _ in range(steps):
+            for _ in range(longest):
+                reason = watch.over_states(len(seen)) or watch.look(snapshot)
+                if reason:
+                    break
                 open_steps = list(system.successors(world, counting.tried))
                 if all(transition.step.is_fault for transition in open_steps):
                     terminal += 1
@@ -64,7 +71,6 @@ def simulate(
                 seen.add(world)
                 judge.state(world, path)
             deepest = max(deepest, len(path))
-            reason = watch.over_states(len(seen)) or watch.look(snapshot)
             if reason or judge.violated:
                 stopped = reason or "the simulation ends at the first violation"
                 break

@@ -43,10 +43,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a run exercised: handlers and actions by `Class.method`, rules by name."""
+    """What a run exercised: handlers and actions by `Class.method`, rules by name.
+
+    `counts`: what was counted. "steps": every step out of every state that was looked at. "pairs":
+    each local state together with a message, action or fault once, in how many states it ever is.
+    """
 
     handlers: dict[str, Count] = field(default_factory=dict[str, Count])
     rules: dict[str, Count] = field(default_factory=dict[str, Count])
+    counts: Literal["steps", "pairs"] = "steps"
 
     def as_data(self) -> dict[str, dict[str, list[int]]]:
         """The counts as plain JSON: name -> [ran or allowed, refused]."""

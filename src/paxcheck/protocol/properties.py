@@ -102,3 +102,11 @@ NO_EXCEPTION = Property(
     "no_exception", "no_exception", "No handler or action raises an exception.", _never
 )
 """Built in: a handler that raises (also by `assert`) is a counterexample."""
+
+
+def _ends(_: Any) -> Broken:
+    return Broken("nothing more can happen: nobody acts, and nobody takes a message")
+
+
+NO_DEADLOCK = Property("no_deadlock", "at_end", "A run can always go on.", _ends)
+"""Built in, and judged only when it is asked for: many protocols end when their work is done."""

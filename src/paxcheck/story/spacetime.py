@@ -6,12 +6,21 @@ when other steps lie between.
 
 from __future__ import annotations
 
+from paxcheck.plain import printable
 from paxcheck.protocol.execute import Act
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.system import NetworkFault
 from paxcheck.protocol.values import show
 from paxcheck.trace.replay import Behavior, Frame
 
+_SIGNS = {
+    "○": "sends",
+    "●": "takes or acts",
+    "↺": "takes its own message",
+    "✗": "restarts",
+    "■": "stops",
+    "✎": "has another value on disk",
+}
 _MARKS = {"crash": "✗", "amnesia": "✗", "torn": "✗", "stop": "■", "corrupt": "✎"}
 _FAULTS = {
     "crash": "crashes, restarts",
@@ -41,6 +50,12 @@ def space_time(behavior: Behavior, width: int = 100) -> str:
     return "\n".join(rows)
 
 
+def legend(diagram: str) -> str:
+    """What the signs in a diagram mean, those that are in it."""
+    used = [f"{sign} {word}" for sign, word in _SIGNS.items() if sign in diagram]
+    return ", ".join(["time runs down", *used]).replace(", ", "; ", 1)
+
+
 def _row(frame: Frame, number: int, at: dict[str, int], sent_at: dict[Envelope, int]) -> str:
     trigger, node = frame.step.trigger, frame.step.node
     end = max(at.values()) + 3
@@ -62,7 +77,7 @@ def _row(frame: Frame, number: int, at: dict[str, int], sent_at: dict[Envelope, 
         cells[at[node]] = "●" if isinstance(trigger, Act) else _MARKS[trigger.kind]
         act = isinstance(trigger, Act)
         note = f"{node}: {trigger.action.replace('_', ' ') if act else _FAULTS[trigger.kind]}"
-    return f"{number:>4} {_put(cells, 5)[5:].ljust(end - 5)}{note}"
+    return f"{number:>4} {_put(cells, 5)[5:].ljust(end - 5)}{printable(note)}"
 
 
 def _arrow(start: int, end: int, label: str) -> dict[int, str]:

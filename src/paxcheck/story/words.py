@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from paxcheck.plain import printable
 from paxcheck.protocol.execute import Act, Outcome
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.system import NetworkFault, System
@@ -33,7 +34,11 @@ class Line:
 
 def tell(behavior: Behavior) -> list[Line]:
     """The steps of a behavior in words."""
-    return [_line(behavior.system, n, frame) for n, frame in enumerate(behavior.frames, 1)]
+    lines = [_line(behavior.system, n, frame) for n, frame in enumerate(behavior.frames, 1)]
+    return [
+        Line(line.number, line.node, printable(line.headline), tuple(map(printable, line.details)))
+        for line in lines
+    ]
 
 
 def as_text(lines: Sequence[Line]) -> str:

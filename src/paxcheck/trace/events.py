@@ -40,7 +40,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `paxcheck`: the version of the format; `kind`: a run of a model (behavior) or a record of an
     implementation (trace); `nodes`: the class of each node; the rest says in which scope of which
-    model a behavior was found, and which property it shows.
+    model a behavior was found, which property it shows, and how many `steps` it has.
     """
 
     paxcheck: int
@@ -53,6 +53,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     without: list[str] = []
     property: str = ""
     reason: str = ""
+    steps: int | None = None
     note: Any = None
 
 

@@ -9,18 +9,23 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from paxcheck.protocol.errors import Where
-from paxcheck.trace.read import TraceError
+from paxcheck.protocol.errors import PaxcheckError, Where
 
 STDIN = "-"
 LONGEST = 64 * 2**20
 """Bytes of the longest line that is read. A longer one is an error, not a full memory."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+
+
+class TraceError(PaxcheckError):
+    """A file is not a trace that we can read; `where` is the line."""
 
 
 def lines_of(file: str) -> Iterator[tuple[int, str]]:
@@ -69,12 +74,27 @@ def first_lines(file: str, count: int = 20) -> list[bytes]:
     return found
 
 
+def start_of_stdin() -> bytes:
+    """What standard input begins with, plain; it can still be read from there."""
+    start = _peeked()
+    try:
+        return zlib.decompressobj(wbits=31).decompress(start) if start[:2] == _GZIP else start
+    except zlib.error:
+        return b""
+
+
+def _peeked() -> bytes:
+    stream = sys.stdin.buffer
+    return stream.peek() if isinstance(stream, BufferedReader) else b""
+
+
 def _opened(file: str) -> IO[bytes]:
     if file == STDIN:
-        return sys.stdin.buffer
+        stdin = sys.stdin.buffer
+        return gzip.open(stdin) if _peeked()[:2] == _GZIP else stdin  # type: ignore[return-value]
     path = Path(file)
     with path.open("rb") as start:
-        zipped = start.read(2) == b"\x1f\x8b"
+        zipped = start.read(2) == _GZIP
     return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
 
 

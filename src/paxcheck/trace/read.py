@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from paxcheck.protocol.errors import PaxcheckError, Where
+from paxcheck.plain import count
+from paxcheck.protocol.errors import Where
 from paxcheck.trace.events import VERSION, Event, Header
+from paxcheck.trace.lines import TraceError, lines_of
+
+__all__ = ["Trace", "TraceError", "read_trace"]
 
 T = TypeVar("T")
-
-
-class TraceError(PaxcheckError):
-    """A file is not a trace that we can read; `where` is the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +28,14 @@ class Trace:
 
 
 def read_trace(path: Path) -> Trace:
-    """Read a whole file, plain or gzipped.
+    """Read a whole file, plain or gzipped; `-` is standard input.
 
     Raises TraceError with the line for anything that is not the format: a truncated line, another
-    encoding, unknown fields in the wrong place, values of the wrong type.
+    encoding, unknown fields in the wrong place, values of the wrong type, a behavior without its
+    last lines.
     """
-    lines = _lines(path)
-    number, text = next(lines, (1, b""))
+    lines = lines_of(str(path))
+    number, text = next(lines, (1, ""))
     _refuse_other_kinds(path, number, text)
     header = _decode(path, number, text, Header, "the header")
     if header.paxcheck != VERSION:
@@ -45,20 +44,19 @@ def read_trace(path: Path) -> Trace:
             where=Where(str(path), number),
         )
     events = tuple([(n, _decode(path, n, line, Event, "an event")) for n, line in lines])
+    _refuse_cut(path, header, events)
     return Trace(str(path), header, events)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if text.strip():
-                    yield number, text
-    except (OSError, EOFError) as problem:
-        raise TraceError(f"{path} cannot be read: {problem}") from None
+def _refuse_cut(path: Path, header: Header, events: tuple[tuple[int, Event], ...]) -> None:
+    """A behavior is all steps of a run. Without the last ones it shows something else."""
+    if header.kind == "behavior" and header.steps not in (None, len(events)):
+        raise TraceError(
+            f"the file is cut short, or was edited: its header says {count(header.steps, 'step')}, "
+            f"and {count(len(events), 'step')} follow",
+            where=Where(str(path), events[-1][0] if events else 1),
+            hint='save the run again; if the change is meant, take "steps" out of the header',
+        )
 
 
 class _Kind(msgspec.Struct):
@@ -66,7 +64,7 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
-def _refuse_other_kinds(path: Path, number: int, line: bytes) -> None:
+def _refuse_other_kinds(path: Path, number: int, line: str) -> None:
     """A file of ours that holds no steps of a model: say what it is."""
     try:
         kind = msgspec.json.decode(line, type=_Kind).kind
@@ -80,7 +78,7 @@ def _refuse_other_kinds(path: Path, number: int, line: bytes) -> None:
         )
 
 
-def _decode(path: Path, number: int, line: bytes, kind: type[T], what: str) -> T:
+def _decode(path: Path, number: int, line: str, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.ValidationError as problem:

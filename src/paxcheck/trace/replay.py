@@ -83,6 +83,18 @@ def shows(behavior: Behavior, prop: Property) -> Broken | None:
     return prop.judge(WorldView(system, behavior.last))
 
 
+def shows_after(behavior: Behavior, prop: Property) -> tuple[int, Broken | None] | None:
+    """After how many steps the behavior first breaks the property, and how.
+
+    For `reachable`: after how many it is a witness (then there is no `Broken`). None: never.
+    """
+    for steps in range(len(behavior.frames) + 1):
+        breach = shows(Behavior(behavior.system, behavior.frames[:steps]), prop)
+        if (breach is None) == (prop.kind == "reachable"):
+            return steps, breach
+    return None
+
+
 def _steps_like(system: System, world: World, step: Step) -> list[Transition]:
     if isinstance(step.trigger, NetworkFault) or step.node is None:
         return [t for t in system.successors(world) if isinstance(t.step.trigger, NetworkFault)]

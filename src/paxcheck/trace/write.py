@@ -59,7 +59,12 @@ def events_of(behavior: Behavior) -> list[Event]:
 
 
 def write_trace(path: Path, header: Header, events: list[Event]) -> None:
-    """Write the header and the events, one JSON object a line."""
+    """Write the header and the events, one JSON object a line.
+
+    The header of a behavior says how many steps follow, so that a file cut short is noticed.
+    """
+    if header.kind == "behavior":
+        header = msgspec.structs.replace(header, steps=len(events))
     lines = [msgspec.json.encode(item) + b"\n" for item in (header, *events)]
     path.write_bytes(b"".join(lines))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,8 +14,9 @@ from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.system import NetworkFault, Step, System, Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.keys import key_of, message_key
+from paxcheck.trace.conform.wording import field_texts, sent_texts
 from paxcheck.trace.encode import encode
-from paxcheck.trace.events import Event
+from paxcheck.trace.events import Event, Sent
 from paxcheck.trace.replay import Behavior
 from paxcheck.trace.write import sent_of, state_of
 
@@ -161,22 +161,20 @@ def difference(system: System, event: Event, outcome: Outcome) -> str:
         state = _state(system, event.node, outcome.local)
         for field, value in event.state.items():
             if field in state and state[field] != value:
-                return f"{field} is {value} in the trace and {state[field]} in the model"
+                theirs, mine = field_texts(system, event.node, field, value, state[field])
+                return f"{field} is {theirs} in the trace and {mine} in the model"
     if event.sent is not None and outcome.error is None:
-        mine = sorted([_plain(s.to, s.message) for s in sent_of(outcome)])
-        theirs = sorted([_plain(s.to, s.message) for s in event.sent])
-        if mine != theirs:
-            return f"the trace sends {_types(theirs)}; the model sends {_types(mine)}"
+        sent = sent_of(outcome)
+        if sorted(map(_plain, sent)) != sorted(map(_plain, event.sent)):
+            theirs, mine = sent_texts(system, event.sent, sent)
+            return f"the trace sends {theirs}; the model sends {mine}"
     return ""
 
 
-def _plain(to: Sequence[str], message: dict[str, Any]) -> str:
-    rest = ", ".join(f"{k}={v}" for k, v in message.items() if k not in ("type", "sender"))
-    return f"{message.get('type')}({rest}) to {', '.join(sorted(to))}"
-
-
-def _types(sent: list[str]) -> str:
-    return "; ".join(sent) or "nothing"
+def _plain(sent: Sent) -> str:
+    """All of what was sent but its sender, to compare it."""
+    rest = ", ".join(f"{k}={v}" for k, v in sent.message.items() if k not in ("type", "sender"))
+    return f"{sent.message.get('type')}({rest}) to {', '.join(sorted(sent.to))}"
 
 
 def _is_fault(fault: NetworkFault, event: Event) -> bool:

@@ -14,11 +14,11 @@ from paxcheck.trace.events import Event
 MOST: Final = 4
 
 
-def nearest(system: System, world: World, event: Event) -> tuple[str, ...]:
+def nearest(system: System, world: World, event: Event, reason: str) -> tuple[str, ...]:
     """Steps of the same node and the same kind, each with what is different or which rule refused.
 
     For a delivery: of messages of the same type that are in transit to the node; for an action: the
-    actions of the node.
+    actions of the node. `reason`: why the event itself is refused, which is not said twice.
     """
     if event.node is None or event.node not in system.index:
         return ()
@@ -36,6 +36,8 @@ def nearest(system: System, world: World, event: Event) -> tuple[str, ...]:
     for trigger, told in triggers[:MOST]:
         answer = fitting(system, world, event, trigger)
         if isinstance(answer, No):
+            if answer.reason == reason and not answer.rules:
+                continue
             rules = "; ".join(str(call) for call, _ in answer.rules)
             found.append(f"{told}: {rules or answer.reason}")
         else:

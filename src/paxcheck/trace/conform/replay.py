@@ -294,7 +294,7 @@ def _refuse(replay: _Replay, place: Place, no: No) -> tuple[Refusal | None, str]
         reason=no.reason,
         rules=no.rules,
         file=place.file,
-        nearest=nearest(replay.system, replay.worlds[0], place.event),
+        nearest=nearest(replay.system, replay.worlds[0], place.event, no.reason),
         explanations=tuple([f"{way}{between} explains it" for way in replay.excuses]),
     )
     return refusal, _doubt(replay, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from paxcheck.plain import count
 from paxcheck.trace.conform.result import Conformance
 
 
@@ -30,13 +31,14 @@ def as_text(result: Conformance, model: str) -> str:
     lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
     if result.without_state or result.without_sent:
         lines.append(
-            f"not compared: the state after {result.without_state:,} events, "
-            f"what {result.without_sent:,} events sent: the trace does not say it"
+            f"not compared: the state after {count(result.without_state, 'event')}, "
+            f"what {count(result.without_sent, 'event')} sent: the trace does not say it"
         )
     links = result.causality
     lines.append(
-        f"{links.delivered:,} deliveries of known messages, {links.again:,} of them again, "
-        f"{links.in_transit:,} messages never delivered, {len(links.unsent):,} never sent"
+        f"{count(links.delivered, 'delivery', 'deliveries')} of known messages, "
+        f"{links.again:,} of them again, {count(links.in_transit, 'message')} never delivered, "
+        f"{len(links.unsent):,} never sent"
     )
     if result.undecided:
         lines.append(result.undecided)

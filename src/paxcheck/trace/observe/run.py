@@ -18,7 +18,7 @@ from paxcheck.paxos.facts import Declaration, Fact, Members
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import Adapter, adapter_named, adapters, detect
 from paxcheck.trace.adapters.mapped import load_map
-from paxcheck.trace.lines import STDIN, first_lines, lines_of
+from paxcheck.trace.lines import STDIN, first_lines, lines_of, start_of_stdin
 from paxcheck.trace.observe.catalogue import RULES
 from paxcheck.trace.observe.engine import Observer
 from paxcheck.trace.observe.factfile import is_fact_file, read_facts
@@ -174,9 +174,7 @@ def shrink_files(
 
 def is_native(file: str) -> bool:
     """Whether a file is a native trace or behavior: then a model can replay it, step by step."""
-    if file == STDIN:
-        return False
-    first = first_lines(file, 1)
+    first = start_of_stdin().splitlines()[:1] if file == STDIN else first_lines(file, 1)
     try:
         header = msgspec.json.decode(first[0], type=dict[str, Any]) if first else {}
     except (msgspec.DecodeError, RecursionError):

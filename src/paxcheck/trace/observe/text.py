@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from paxcheck.plain import count
 from paxcheck.trace.observe.verdict import PropertyAnswer, TraceVerdict, Violation
 
 _MARK = {"ok": "ok      ", "violated": "VIOLATED", "not_observable": "unknown "}
@@ -36,9 +37,8 @@ def as_text(verdict: TraceVerdict, all_of_them: bool = False) -> str:
     lines.append("")
     lives = sum(verdict.nodes.values())
     lines.append(
-        f"read as {verdict.format}: {verdict.events:,} events of {len(verdict.nodes)} nodes "
-        f"({lives} incarnations), {verdict.checks:,} checks, {verdict.quorums:,} quorums, "
-        f"{verdict.seconds:.2f} s"
+        f"{_read(verdict)} ({count(lives, 'incarnation')}), {count(verdict.checks, 'check')}, "
+        f"{count(verdict.quorums, 'quorum')}, {verdict.seconds:.2f} s"
     )
     lines += [f"note: {note}" for note in verdict.notes]
     lines.append(f"verdict: {_SAY[verdict.verdict]}")
@@ -76,9 +76,7 @@ def lint_text(verdict: TraceVerdict) -> str:
         grade = lint_grade(answer)
         lines.append(f"{grade:<14}  {answer.name:<{width}}  {answer.reason}".rstrip())
     lines.append("")
-    lines.append(
-        f"read as {verdict.format}: {verdict.events:,} events of {len(verdict.nodes)} nodes"
-    )
+    lines.append(_read(verdict))
     lines += [f"note: {note}" for note in verdict.notes]
     return "\n".join(lines)
 
@@ -90,13 +88,18 @@ def lint_grade(answer: PropertyAnswer) -> str:
     return "partly" if answer.reason else "decidable"
 
 
+def _read(verdict: TraceVerdict) -> str:
+    events, nodes = count(verdict.events, "event"), count(len(verdict.nodes), "node")
+    return f"read as {verdict.format}: {events} of {nodes}"
+
+
 def _about(answer: PropertyAnswer) -> str:
     if answer.verdict == "not_observable":
         return answer.reason
-    parts = [f"{answer.checks:,} checks"]
+    parts = [count(answer.checks, "check")]
     if answer.quorums:
-        parts.append(f"{answer.quorums:,} quorums")
+        parts.append(count(answer.quorums, "quorum"))
     if answer.count:
-        parts.insert(0, f"{answer.count:,} violations")
+        parts.insert(0, count(answer.count, "violation"))
     text = ", ".join(parts)
     return f"{text}; {answer.reason}" if answer.reason else text
