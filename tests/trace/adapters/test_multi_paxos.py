@@ -183,22 +183,19 @@ def test_a_master_prepares_the_ballot_that_it_leads(tmp_path: Path) -> None:
     assert broken(judge(tmp_path, log)) == {}
 
 
-@pytest.mark.parametrize(("shown", "expected"), [(1, {}), (0, {"proposal-needs-quorum": [15]})])
+@pytest.mark.parametrize(("shown", "expected"), [(1, {}), (0, {"proposal-needs-quorum": [12]})])
 def test_a_log_that_begins_within_phase_1(
     tmp_path: Path, shown: int, expected: dict[str, list[int]]
 ) -> None:
     """Its first state has the ballot that it prepares: it may have asked, and heard, before."""
     log = Log()
     log.state["A"] = {"proposal": {"n": shown, "by": "A"}}
-    first = log.line("A", "request", value="x")
+    log.line("A", "request", value="x")
     log.state["A"] = {"proposal": {"n": 1, "by": "A"}}
-    log.ballot("B", 2, "y", promisers="B", voters="")  # shows who the members are
+    log.ballot("B", 2, "y", promisers="", voters="")  # shows who the members are
     log.ballot("A", 1, "x", promisers="A", voters="")
-    log.lines = [line for n, line in enumerate(log.lines, 1) if n >= first or line["node"] != "A"]
-    verdict = judge(tmp_path, log)
-    found = broken(verdict)
-    assert found.pop("proposal-needs-quorum")[0] == 9  # that of B, in any case
-    assert {"proposal-needs-quorum": found} if found else {} == {} or expected
+    del log.lines[0]  # A's boot
+    assert broken(judge(tmp_path, log)) == expected
 
 
 def test_a_ballot_of_another_node(tmp_path: Path) -> None:
