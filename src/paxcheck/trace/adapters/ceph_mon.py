@@ -76,8 +76,8 @@ _MONITOR = re.compile(
 )
 _SPEAKER = re.compile(r"mon\.[\w.-]+@-?\d+\(")
 _MESSAGE = re.compile(r"paxos\((\w+) lc (\d+) fc \d+ pn (\d+) opn \d+\)")
-_RECEIVED = re.compile(r"-- \S+ <== mon\.(\d+) \S+ (\d+) ==== (.*?)(?: con (\S+))?$")
-_SENT = re.compile(r"-- \S+ (?:-->|send_to--> mon) \S+ -- (paxos\(.*)")
+_RECEIVED = re.compile(r"-- \S+ <== mon\.(\d+) \S+ (\d+) ==== ")
+_SENT = re.compile(r"-- \S+ (?:-->|send_to--> mon) \S+ -- ")
 _HANDLING = re.compile(r"handle_(?:collect|last|begin|accept) (paxos\(.*?\))")
 _PEONS = re.compile(r" ?they accepted our pn, we now have (\d+) peons")
 _VOTERS = re.compile(r" ?now (\d+(?:,\d+)*) have accepted")
@@ -185,7 +185,7 @@ class _Reader:
     def read(self, at: dict[str, Any], stamp: str, text: str) -> Iterator[Fact]:
         if text.startswith("-- "):
             if self._rank is not None and not self._gone:
-                yield from self._message(self._with(at, stamp), text)
+                yield from self._message(at, stamp, text)
             return
         found = _MONITOR.match(text)
         if not found:
@@ -206,9 +206,8 @@ class _Reader:
         if self._loaded is not None:
             yield from self._booted(*self._loaded)
             self._loaded = None
-        at = self._with(at, stamp)
         if found[3]:
-            yield from self._paxos(at, rest)
+            yield from self._paxos(self._with(at, stamp), rest)
 
     def members(self, at: dict[str, Any], count: int) -> Iterator[Fact]:
         """The log tells of how many monitors the cluster is made."""
@@ -222,7 +221,8 @@ class _Reader:
             yield LinesLost(somewhere=True, node=_name(self._rank), **at)
 
     def _with(self, at: dict[str, Any], stamp: str) -> dict[str, Any]:
-        return {**at, "inc": max(self._lives, 1), "time": _seconds(stamp)}
+        node = _name(self._rank or 0)
+        return {**at, "node": node, "inc": max(self._lives, 1), "time": _seconds(stamp)}
 
     def _booted(self, at: dict[str, Any], accepted: int, committed: int) -> Iterator[Fact]:
         self._lives += 1
@@ -232,10 +232,8 @@ class _Reader:
         yield Booted(first=first, **at)
         yield PromiseHeld(ballot=accepted or None, **at)
 
-    def _paxos(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
+    def _paxos(self, me: dict[str, Any], text: str) -> Iterator[Fact]:
         """A line of the Paxos code itself."""
-        node = _name(self._rank or 0)
-        me: dict[str, Any] = {**at, "node": node}
         yield from self._accepted()
         if found := _COLLECT.match(text):
             yield from self._collected(me, int(found[1]))
@@ -261,7 +259,7 @@ class _Reader:
         elif found := _LEARNED.match(text):
             yield Decided(value=None, slot=int(found[1]), **me)
         elif found := _EXTEND.match(text):
-            yield LeaseHeld(holder=node, until=_seconds(found[1]), **me)
+            yield LeaseHeld(holder=me["node"], until=_seconds(found[1]), **me)
         elif found := _LEASE.match(text):
             if self._leader is not None:
                 yield LeaseHeld(holder=_name(self._leader), until=_seconds(found[1]), **me)
@@ -318,22 +316,26 @@ class _Reader:
             yield from self._accepting
             self._accepting = []
 
-    def _message(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
-        """A line of the messenger: one message received or sent."""
-        me: dict[str, Any] = {**at, "node": _name(self._rank or 0)}
+    def _message(self, at: dict[str, Any], stamp: str, text: str) -> Iterator[Fact]:
+        """A line of the messenger: one message received or sent; most are not of Paxos."""
         if received := _RECEIVED.match(text):
-            number = int(received[2])
-            if number:  # those to itself have none
-                connection = self._connections.setdefault(
-                    (received[1], received[4] or ""), _Connection()
-                )
-                if connection.lost_before(number):
-                    yield LinesLost(somewhere=True, **me)
-            if message := _MESSAGE.match(received[3]):
+            sender, number = received[1], int(received[2])
+            # Those to itself have no number.
+            if number and self._connection(sender, text).lost_before(number):
+                yield LinesLost(somewhere=True, **self._with(at, stamp))
+            if message := _MESSAGE.match(text, received.end()):
                 self._arrived = message[0]
-                yield from self._received(me, int(received[1]), message)
-        elif (sent := _SENT.match(text)) and (message := _MESSAGE.match(sent[1])):
-            yield from self._sent(me, message)
+                yield from self._received(self._with(at, stamp), int(sender), message)
+        elif (sent := _SENT.match(text)) and (message := _MESSAGE.match(text, sent.end())):
+            yield from self._sent(self._with(at, stamp), message)
+
+    def _connection(self, sender: str, text: str) -> _Connection:
+        _, named, name = text.rpartition(" con ")
+        key = sender, name if named else ""
+        found = self._connections.get(key)
+        if found is None:
+            found = self._connections[key] = _Connection()
+        return found
 
     def _received(self, me: dict[str, Any], sender: int, message: re.Match[str]) -> Iterator[Fact]:
         kind, committed, ballot = message[1], int(message[2]), int(message[3])
