@@ -62,7 +62,7 @@ def _sets(told: list[f.Fact]) -> set[str]:
         if isinstance(x, f.Decided) and x.value is not None:
             ones["agreement"][x.slot].add(x.value)
         if isinstance(x, f.Proposed):
-            ones["one-proposer-per-ballot"][x.slot, x.ballot].add(x.node)
+            ones["one-proposer-per-ballot"][x.slot, x.ballot].update({x.node, x.owner})
         if isinstance(x, f.Proposed | f.VoteCast | f.Decided) and x.value and x.ballot is not None:
             ones["one-value-per-ballot"][x.slot, x.ballot].add(x.value)
         if isinstance(x, f.Led):

@@ -76,7 +76,7 @@ EXPECTED: dict[str, Table] = {
         "report changed": (20, 0, 0),
         "dropped": (0, 0, 20),
         "doubled": (0, 20, 0),
-        "swapped": (0, 20, 0),
+        "swapped": (0, 15, 5),
         "node renamed": (5, 4, 11),
     },
     "paxos-pypi": {
@@ -86,7 +86,7 @@ EXPECTED: dict[str, Table] = {
         "decision changed": (20, 0, 0),
         "dropped": (0, 0, 20),
         "doubled": (0, 20, 0),
-        "swapped": (0, 20, 0),
+        "swapped": (0, 12, 8),
         "node renamed": (4, 0, 16),
     },
     "paxi": {
@@ -95,8 +95,8 @@ EXPECTED: dict[str, Table] = {
         "decision changed": (20, 0, 0),
         "dropped": (0, 0, 20),
         "doubled": (0, 20, 0),
-        "swapped": (0, 20, 0),
-        "node renamed": (2, 0, 18),
+        "swapped": (0, 17, 3),
+        "node renamed": (3, 0, 17),
     },
     "multi-paxos-example": {
         "promise lowered": (15, 0, 5),
@@ -138,9 +138,9 @@ EXPECTED: dict[str, Table] = {
     "ceph-mon": {
         "ballot lowered": (20, 0, 0),
         "promise lowered": (0, 0, 20),
-        "proposal lowered": (0, 0, 20),
-        "answer lowered": (19, 0, 1),
-        "dropped": (1, 0, 19),
+        "proposal lowered": (2, 0, 18),
+        "answer lowered": (15, 0, 5),
+        "dropped": (0, 0, 20),
         "doubled": (0, 0, 20),
         "swapped": (0, 0, 20),
     },

@@ -99,13 +99,18 @@ class ChosenOnce(Monitor):
 
 
 class _Tally:
-    """A proposer's own proposal, and whose votes for it it has heard."""
+    """A proposer's own proposal, and whose votes for it it has heard.
 
-    __slots__ = ("heard", "proposal")
+    `short`: it was taken as decided too early. Votes that come later are still noted: they are no
+    lost lines.
+    """
+
+    __slots__ = ("heard", "proposal", "short")
 
     def __init__(self, proposal: Proposed) -> None:
         self.proposal = proposal
         self.heard: dict[str, Fact] = {}
+        self.short = False
 
 
 class DecisionNeedsQuorum(Monitor):
@@ -146,8 +151,11 @@ class DecisionNeedsQuorum(Monitor):
             tally.heard.setdefault(fact.sender, fact)
 
     def on_Decided(self, fact: Decided) -> None:
-        tally = self.tallies.pop((fact.node, fact.slot), None)
-        if fact.ballot is None or tally is None or tally.proposal.ballot != fact.ballot:
+        tally = self.tallies.get((fact.node, fact.slot))
+        if tally is None or tally.short:
+            return
+        del self.tallies[fact.node, fact.slot]
+        if fact.ballot is None or tally.proposal.ballot != fact.ballot:
             return
         members = self.world.members(fact.node)
         why = "the members are not known" if members is None else self.world.lost_lines(fact.node)
@@ -169,7 +177,8 @@ class DecisionNeedsQuorum(Monitor):
             after=f"decided {vote(fact.ballot, fact.value)}",
         )
         self.open.append((found, tally, who, members))
-        self.tallies[fact.node, fact.slot] = tally  # answers that come later are no lost lines
+        tally.short = True
+        self.tallies[fact.node, fact.slot] = tally
 
     def end(self) -> Iterable[Breach]:
         """A vote that was sent, and whose receipt is nowhere in the log, may have arrived."""
@@ -179,7 +188,8 @@ class DecisionNeedsQuorum(Monitor):
             lost = cast - set(tally.heard)
             if self.world.numbered(found.fact):
                 lost.clear()
-            if proposal.node not in self.hears or (lost and members.is_quorum(who | lost)):
+            unheard = proposal.node not in self.hears or self.world.excused(found.fact)
+            if unheard or (lost and members.is_quorum(who | lost)):
                 self.checks -= 1
                 self.doubt("the receipt of a vote is not in the log")
             else:

@@ -107,8 +107,11 @@ class Crashed(Fact, frozen=True, kw_only=True, gc=False):
 class LinesLost(Fact, frozen=True, kw_only=True, gc=False):
     """Lines of this node are missing before this one (its sequence numbers jump, say).
 
-    From here to its next start, a quorum that is not seen proves nothing.
+    From here to its next start, a quorum that is not seen proves nothing. `somewhere`: it is not
+    known where before this line; then it proves nothing earlier in this life either.
     """
+
+    somewhere: bool = False
 
 
 class Members(Fact, frozen=True, kw_only=True, gc=False):
@@ -152,11 +155,15 @@ class Promised(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class Proposed(Fact, frozen=True, kw_only=True, gc=False):
-    """The node asked for votes for a value in a ballot (sent Accept, 2a), once per message."""
+    """The node asked for votes for a value in a ballot (sent Accept, 2a), once per message.
+
+    `owner`: the proposer whose name is part of the ballot, in protocols where one is.
+    """
 
     ballot: Ballot
     value: str | None
     slot: int | str | None = None
+    owner: str | None = None
 
 
 class VoteCast(Fact, frozen=True, kw_only=True, gc=False):

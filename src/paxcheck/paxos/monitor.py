@@ -42,7 +42,7 @@ Handler = Callable[[Any], Breach | None]
 class NodeView:
     """What the log has told about one node so far."""
 
-    __slots__ = ("config", "gap", "inc", "last_time", "starts", "whole")
+    __slots__ = ("config", "gap", "holed", "inc", "last_time", "starts", "whole")
 
     def __init__(self) -> None:
         self.inc = 0
@@ -50,6 +50,7 @@ class NodeView:
         self.config: Config | None = None
         self.whole = False  # its log begins with its first start, and no lines are known lost
         self.gap: Fact | None = None  # where lines were lost, in this incarnation
+        self.holed: set[int] = set()  # incarnations in which lines were lost, nobody knows where
         self.last_time: float | None = None
 
 
@@ -95,6 +96,8 @@ class Observed:
                 self.config = fact.members
         elif isinstance(fact, LinesLost):
             view.gap, view.whole = fact, False
+            if fact.somewhere:
+                view.holed.add(view.inc)
             self.lost = True
         return view
 
@@ -104,6 +107,10 @@ class Observed:
         Then an answer whose receipt is not in the log was not received before this fact.
         """
         return self.declaration.dense_seq and fact.seq is not None
+
+    def excused(self, fact: Fact) -> bool:
+        """Whether the receipt that this fact misses may be in a hole that showed only later."""
+        return fact.inc in self.node(fact.node).holed
 
     def lost_lines(self, node: str) -> str:
         """Why the node's log is known to have holes in this incarnation, or nothing."""

@@ -88,8 +88,17 @@ class OneProposerPerBallot(Monitor):
         self.first: dict[tuple[Slot, Any], Proposed] = {}
 
     def on_Proposed(self, fact: Proposed) -> Breach | None:
-        first = self.first.setdefault((fact.slot, fact.ballot), fact)
         self.checks += 1
+        if fact.owner is not None and fact.owner != fact.node:
+            ballot = ballot_text(fact.ballot)
+            return self.breach(
+                f"{fact.node} asks for votes in ballot {ballot}{where(fact.slot)}, "
+                f"and that is a ballot of {fact.owner}",
+                fact,
+                before=f"{ballot}: of {fact.owner}",
+                after=f"{ballot}: used by {fact.node}",
+            )
+        first = self.first.setdefault((fact.slot, fact.ballot), fact)
         if first.node == fact.node:
             return None
         self.first[fact.slot, fact.ballot] = fact
@@ -213,7 +222,7 @@ class ProposalNeedsQuorum(_Attempts):
             seen = {str(f.sender) for f in found.evidence if isinstance(f, AnswerHeard)}
             if attempt.fact.self_vote:
                 seen.add(fact.node)
-            if lost and members.is_quorum(seen | lost):
+            if self.world.excused(fact) or (lost and members.is_quorum(seen | lost)):
                 self.checks -= 1
                 self.doubt("the receipt of a promise is not in the log")
             else:
@@ -279,8 +288,12 @@ class AdoptsHighestVote(_Attempts):
             ]
             value = fact.value or ""
             lost = len(told) > len(answers)
-            if lost and (
-                unknown or properties.safe_value(ballot, value, promises, members.is_quorum) is None
+            if self.world.excused(fact) or (
+                lost
+                and (
+                    unknown
+                    or properties.safe_value(ballot, value, promises, members.is_quorum) is None
+                )
             ):
                 self.checks -= 1
                 self.doubt("the receipt of a promise is not in the log")

@@ -21,9 +21,11 @@ def log(rank: int, *lines: str) -> str:
         if line.startswith("paxos|"):
             line = f"{me}.paxos(paxos active c 1..7) {line[6:]}"
         elif line.startswith("<"):
-            sender, message = line[1:].split("|")
-            at = ADDRESS.format(rank)
-            line = f"-- {at} <== mon.{sender} v2:x 5 ==== {message} v4 ==== 84+0+0 (x) 0x7 con 0x5"
+            sender, message, *numbered = line[1:].split("|")
+            at, n = ADDRESS.format(rank), (*numbered, "5")[0]
+            line = (
+                f"-- {at} <== mon.{sender} v2:x {n} ==== {message} v4 ==== 84+0+0 (x) 0x7 con 0x5"
+            )
         elif line.startswith(">"):
             to, message = line[1:].split("|")
             line = (
@@ -97,8 +99,8 @@ def test_a_right_log(judge) -> None:
     assert checks(verdict) == {
         "no-vote-below-promise": 2,
         "promise-never-goes-back": 1,
-        "durable-acceptor": 1,
-        "one-proposer-per-ballot": 2,
+        "durable-acceptor": 4,
+        "one-proposer-per-ballot": 1,
         "proposal-needs-quorum": 1,
         "decision-needs-quorum": 1,
     }
@@ -113,15 +115,17 @@ def changed(lines: list[str], changes: dict[int, str | None]) -> list[str]:
 @pytest.mark.parametrize(
     ("rank", "changes", "expected"),
     [
-        (0, {6: None}, {"proposal-needs-quorum": [6]}),
-        (0, {6: "<1|paxos(last lc 0 fc 0 pn 201 opn 0)"}, {"proposal-needs-quorum": [7]}),
+        # "begin for" does not say in which ballot; the message that it sends does.
+        (0, {6: None}, {"proposal-needs-quorum": [7]}),
+        (0, {6: "<1|paxos(last lc 0 fc 0 pn 201 opn 0)"}, {"proposal-needs-quorum": [8]}),
+        (0, {8: ">1|paxos(begin lc 0 fc 0 pn 101 opn 0)"}, {"one-proposer-per-ballot": [8]}),
         (0, {9: None}, {}),  # no answer at all is in the log: its receipts may be missing
         (0, {9: "<1|paxos(accept lc 0 fc 0 pn 90 opn 0)"}, {"decision-needs-quorum": [10]}),
         (1, {6: "paxos|accepting value for 1 pn 90"}, {"no-vote-below-promise": [6]}),
         (
             1,
             {9: "paxos|init last_pn: 0 accepted_pn: 50 last_committed: 1 first_committed: 1"},
-            {},  # state shows 50 only after it said 100: see the next case
+            {"durable-acceptor": [9]},
         ),
         (
             1,
@@ -129,8 +133,10 @@ def changed(lines: list[str], changes: dict[int, str | None]) -> list[str]:
                 9: "paxos|init last_pn: 0 accepted_pn: 50 last_committed: 1 first_committed: 1",
                 11: "paxos|accepting pn 90 from 0",
             },
-            {"promise-never-goes-back": [11]},
+            {"durable-acceptor": [9], "promise-never-goes-back": [11]},
         ),
+        # An answer has the pn that is promised, also when it refuses: not 70 after 100.
+        (1, {12: ">0|paxos(last lc 1 fc 1 pn 70 opn 0)"}, {"durable-acceptor": [12]}),
     ],
 )
 def test_one_changed_line(judge, rank: int, changes, expected: dict[str, list[int]]) -> None:
@@ -170,3 +176,101 @@ def test_listed_members_are_read(judge) -> None:
     listing = "".join([f"{n}: [v2:10.0.0.{n}:3300/0] mon.{'abc'[n]}\n" for n in range(3)])
     start = log(0, "imported monmap:")
     assert checks(judge(start + listing + log(0, *lines)))["decision-needs-quorum"] == 1
+
+
+LAST = "paxos(last lc 0 fc 0 pn 100 opn 0)"
+ACCEPT = "paxos(accept lc 0 fc 0 pn 100 opn 0)"
+# The leader's log with every line that tells of the messages; the numbers are its places.
+WHOLE = [
+    *LEADER[:2],
+    "<1|mon_probe(reply)|4",
+    *LEADER[3:5],
+    f"<1|{LAST}|5",  # 6
+    f"paxos|handle_last {LAST} v4",
+    "paxos| they accepted our pn, we now have 2 peons",  # 8
+    *LEADER[6:8],
+    f"<1|{ACCEPT}|6",  # 11
+    f"paxos|handle_accept {ACCEPT} v4",
+    "paxos| now 0,1 have accepted",  # 13
+    "paxos|commit_start 1",
+    "<1|paxos(lease_ack lc 1 fc 1 pn 100 opn 0)|7",  # 15
+    "<2|mon_ping(ping)|9",
+]
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        ((), {"proposal-needs-quorum": 1, "decision-needs-quorum": 1}),
+        # Lost lines show in the other lines of the same messages, or in the next number.
+        ((6,), {}),
+        ((6, 7), {}),
+        ((6, 7, 8), {"decision-needs-quorum": 1}),  # number 5 is missing, that shows at the end
+        ((11,), {"proposal-needs-quorum": 1}),
+        ((11, 12), {"proposal-needs-quorum": 1}),
+        ((11, 12, 13), {"proposal-needs-quorum": 1}),
+    ],
+)
+def test_what_lost_lines_leave_open(judge, lost: tuple[int, ...], expected) -> None:
+    lines = changed(WHOLE, dict.fromkeys(lost))
+    verdict = judge(log(0, *lines))
+    assert {n: c for n, c in checks(verdict).items() if n.endswith("-quorum")} == expected
+    assert broken(verdict) == {}
+
+
+def test_a_vote_in_another_ballot_is_counted(judge) -> None:
+    """All its lines are there, and they tell of a vote that does not count."""
+    other = ACCEPT.replace("100", "90")
+    lines = [line.replace(ACCEPT, other) for line in WHOLE]
+    assert broken(judge(log(0, *lines))) == {"decision-needs-quorum": [14]}
+
+
+def test_urgent_messages_overtake_others(judge) -> None:
+    lines = [*WHOLE[:5], "<1|mon_ping(ping)|6", *WHOLE[5:]]
+    lines[lines.index(f"<1|{ACCEPT}|6")] = f"<1|{ACCEPT}|7"
+    lines = [line.replace("opn 0)|7", "opn 0)|8") if "lease" in line else line for line in lines]
+    verdict = judge(log(0, *lines))
+    assert checks(verdict)["decision-needs-quorum"] == 1
+    assert broken(verdict) == {}
+
+
+@pytest.mark.parametrize(
+    ("restart", "expected"),
+    [
+        # It stopped before the promise that it speaks of was on its disk, and in the answer.
+        ([3], {}),
+        ([3, 4], {"durable-acceptor": [5]}),
+    ],
+)
+def test_a_promise_is_made_when_it_is_stored(judge, restart: list[int], expected) -> None:
+    lines = [*PEON[:2], *[PEON[n - 1] for n in restart], PEON[0]]
+    assert broken(judge(log(1, *lines))) == expected
+
+
+def test_its_own_promise_is_not_stored(judge) -> None:
+    lines = [
+        PEON[0],
+        "paxos|collect with pn 101",
+        ">0|paxos(collect lc 0 fc 0 pn 101 opn 0)",
+        "<0|paxos(collect lc 0 fc 0 pn 100 opn 0)",
+        "paxos|NOT accepting pn 100 from 0, we already accepted 101 from 1",
+        ">0|paxos(last lc 0 fc 0 pn 101 opn 0)",
+        *PEON[:4],  # after a restart it accepts 100
+    ]
+    assert broken(judge(log(1, *lines))) == {}
+
+
+def test_a_new_reign_that_is_lost_but_for_its_votes(judge) -> None:
+    """The votes of a leader are those that it asks for, whatever it collected before."""
+    lines = [
+        *LEADER,
+        "<2|paxos(collect lc 1 fc 1 pn 202 opn 0)",
+        "paxos|accepting pn 202 from 2",
+        ">2|paxos(last lc 1 fc 1 pn 202 opn 0)",
+        # Here the lines of its next election are lost.
+        "paxos|begin for 2 99 bytes",
+        ">1|paxos(begin lc 1 fc 0 pn 300 opn 0)",
+    ]
+    verdict = judge(log(0, *lines))
+    assert broken(verdict) == {}
+    assert checks(verdict)["no-vote-below-promise"] == 1

@@ -19,6 +19,7 @@ class Log:
         self.lines: list[dict[str, Any]] = []
         self.seq = dict.fromkeys(NODES, -1)
         self.inc = dict.fromkeys(NODES, 0)
+        self.state: dict[str, dict[str, Any]] = {}  # what is special in the state of a node
         self.sent = 0
         for node in NODES:
             self.boot(node)
@@ -26,6 +27,7 @@ class Log:
     def line(self, node: str, what: str, **fields: Any) -> int:
         self.seq[node] += 1
         state = {"instance": 1, "accepted": None, "accepted_value": None, "master": None}
+        state |= {"proposal": {"n": 0, "by": node}, "leader": False} | self.state.get(node, {})
         self.lines.append(
             {
                 "t_ns": len(self.lines) * 10**7,
@@ -124,6 +126,94 @@ def test_a_decision_with_one_vote(tmp_path: Path) -> None:
     assert broken(judge(tmp_path, log)) == {
         "decision-needs-quorum": [line],
         "decided-was-chosen": [line],
+    }
+
+
+def test_a_decision_before_any_vote_was_heard(tmp_path: Path) -> None:
+    log = Log()
+    log.ballot("A", 1, "x", promisers="", voters="")
+    line = log.line("A", "decide", instance=1, value="x")
+    for node in "AC":
+        fields = {"proposal_id": [1, "A"], "proposal_value": "x"}
+        log.take("A", node, log.send(node, "A", "accepted", **fields))
+    assert broken(judge(tmp_path, log)) == {"decision-needs-quorum": [line]}
+
+
+def test_a_vote_that_was_cast_and_not_heard(tmp_path: Path) -> None:
+    """The lines have numbers: its receipt is not lost."""
+    log = Log()
+    log.ballot("A", 1, "x", promisers="AB", voters="C")
+    log.send("B", "A", "accepted", proposal_id=[1, "A"], proposal_value="x")
+    line = log.line("A", "decide", instance=1, value="x")
+    assert broken(judge(tmp_path, log)) == {"decision-needs-quorum": [line]}
+
+
+def test_votes_from_before_it_proposed_again_count(tmp_path: Path) -> None:
+    """Ballots are not durable: after a restart it may use the same one, and hear old votes."""
+    log = Log()
+    log.ballot("A", 1, "x", promisers="AB", voters="")
+    fields = {"proposal_id": [1, "A"], "proposal_value": "x"}
+    votes = [(node, log.send(node, "A", "accepted", **fields)) for node in "BC"]
+    log.boot("A")
+    log.take("A", *votes[0])
+    again = {"last_accepted_id": [1, "A"], "last_accepted_value": "x"}
+    log.everybody("A", "prepare", proposal_id=[1, "A"])
+    for node in "BC":
+        answer = log.send(node, "A", "promise", proposal_id=[1, "A"], **again)
+        log.take("A", node, answer)
+    log.everybody("A", "accept", **fields)
+    log.take("A", *votes[1])
+    log.line("A", "decide", instance=1, value="x")
+    assert broken(judge(tmp_path, log)) == {}
+
+
+def test_a_master_prepares_the_ballot_that_it_leads(tmp_path: Path) -> None:
+    """It got no answer to its accept, and the example sends a prepare instead of it."""
+    log = Log()
+    log.state["A"] = {"proposal": {"n": 1, "by": "A"}, "leader": True}
+    fields = {"proposal_id": [1, "A"], "proposal_value": "x"}
+    log.everybody("A", "accept", **fields)
+    log.everybody("A", "prepare", proposal_id=[1, "A"])
+    log.everybody("A", "accept", **fields)
+    assert broken(judge(tmp_path, log)) == {}
+    log = Log()  # also when it does not lead any more
+    log.everybody("A", "accept", **fields)
+    log.everybody("A", "prepare", proposal_id=[1, "A"])
+    log.everybody("A", "accept", **fields)
+    assert broken(judge(tmp_path, log)) == {}
+
+
+@pytest.mark.parametrize(("shown", "expected"), [(1, {}), (0, {"proposal-needs-quorum": [12]})])
+def test_a_log_that_begins_within_phase_1(
+    tmp_path: Path, shown: int, expected: dict[str, list[int]]
+) -> None:
+    """Its first state has the ballot that it prepares: it may have asked, and heard, before."""
+    log = Log()
+    log.state["A"] = {"proposal": {"n": shown, "by": "A"}}
+    log.line("A", "request", value="x")
+    log.state["A"] = {"proposal": {"n": 1, "by": "A"}}
+    log.ballot("B", 2, "y", promisers="", voters="")  # shows who the members are
+    log.ballot("A", 1, "x", promisers="A", voters="")
+    del log.lines[0]  # A's boot
+    assert broken(judge(tmp_path, log)) == expected
+
+
+def test_a_ballot_of_another_node(tmp_path: Path) -> None:
+    log = Log()
+    log.ballot("A", 1, "x", promisers="AB", voters="")
+    log.send("B", "C", "accept", proposal_id=[1, "A"], proposal_value="x")
+    assert broken(judge(tmp_path, log)) == {"one-proposer-per-ballot": [len(log.lines)]}
+
+
+def test_a_broadcast_that_a_hole_cuts_shows_no_members(tmp_path: Path) -> None:
+    """Members that are too few would make a quorum too small."""
+    log = Log()
+    log.ballot("A", 1, "x", promisers="", voters="")
+    log.line("A", "request", value="y")
+    del log.lines[5]  # the accept that A sends to C
+    verdict = judge(tmp_path, log)
+    assert {p.reason for p in verdict.properties if p.name == "chosen-once"} == {
+        "the log does not show votes with their values, and the members"
     }
 
 

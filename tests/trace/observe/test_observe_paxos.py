@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from paxcheck.paxos.facts import (
@@ -119,6 +120,28 @@ BROKEN: list[tuple[str, list[Fact], int, str]] = [
         [proposed("p", 1, 1), proposed("q", 2, 1)],
         2,
         "ballot 1 has x by p and x by q",
+    ),
+    (
+        "one-proposer-per-ballot",
+        [proposed("p", 1, (1, "p"), owner="p"), proposed("p", 2, (2, "q"), owner="q")],
+        2,
+        "p asks for votes in ballot 2.q, and that is a ballot of q",
+    ),
+    # The vote that makes it right comes too late: that it is decided once more changes nothing.
+    (
+        "decision-needs-quorum",
+        [
+            members(),
+            proposed("p", 2, 1),
+            heard("p", 3, "a", 1, kind="accepted"),
+            decided("p", 4, "x", ballot=1),
+            decided("p", 5, "x"),
+            voted("b", 6, 1),
+            heard("p", 7, "b", 1, kind="accepted"),
+            decided("p", 8, "x", ballot=1),
+        ],
+        4,
+        "p: ballot 1 is taken as decided with the votes of a, no quorum of {a, b, c}",
     ),
     (
         "one-promise-per-ballot",
@@ -316,6 +339,40 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
         ],
         "the receipt of a promise is not in the log",
     ),
+    # A hole shows later, and nobody knows where it is.
+    (
+        "proposal-needs-quorum",
+        [
+            members(),
+            campaign("p", 2, 1),
+            proposed("p", 3, 1),
+            LinesLost(node="p", line=4, somewhere=True),
+        ],
+        "the receipt of a promise is not in the log",
+    ),
+    (
+        "decision-needs-quorum",
+        [
+            members(),
+            proposed("p", 2, 1),
+            heard("p", 3, "a", 1, kind="accepted"),
+            decided("p", 4, "x", ballot=1),
+            LinesLost(node="p", line=5, somewhere=True),
+        ],
+        "the receipt of a vote is not in the log",
+    ),
+    (
+        "adopts-highest-vote",
+        [
+            members(),
+            campaign("p", 2, 3),
+            heard("p", 3, "a", 3, votes=(VoteReported(1, "y"),)),
+            heard("p", 4, "b", 3),
+            proposed("p", 5, 3),
+            LinesLost(node="p", line=6, somewhere=True),
+        ],
+        "the receipt of a promise is not in the log",
+    ),
     (
         "decided-was-chosen",
         [members(), Booted(node="a", line=2, first=True), decided("a", 3, "x")],
@@ -328,6 +385,32 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
 def test_missing_evidence_is_no_violation(name: str, facts: list[Fact], why: str) -> None:
     answer = judge(name, facts)
     assert (answer.verdict, answer.reason) == ("not_observable", why)
+
+
+def test_a_hole_in_another_life_excuses_nothing() -> None:
+    facts = [
+        members(),
+        campaign("p", 2, 1),
+        proposed("p", 3, 1),
+        Booted(node="p", line=4),
+        LinesLost(node="p", line=5, somewhere=True),
+    ]
+    assert judge("proposal-needs-quorum", facts).verdict == "violated"
+
+
+def test_where_lines_have_numbers_a_vote_without_receipt_was_not_heard() -> None:
+    numbered = msgspec.structs.replace(SLOTS, dense_seq=True)
+    facts = [
+        members(),
+        proposed("p", 2, 1, seq=1),
+        heard("p", 3, "a", 1, kind="accepted", seq=2),
+        voted("b", 4, 1, seq=1),
+        decided("p", 5, "x", ballot=1, seq=3),
+    ]
+    answer = judge("decision-needs-quorum", facts, numbered)
+    assert answer.first is not None
+    assert answer.first.line == 5
+    assert judge("decision-needs-quorum", facts).verdict == "not_observable"
 
 
 def test_one_step_back_is_one_violation() -> None:

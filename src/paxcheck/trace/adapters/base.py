@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from paxcheck.paxos.facts import Declaration, Fact, Received, Sent
+from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Received, Sent
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.adapters.shapes import well_formed
 from paxcheck.trace.read import TraceError
@@ -82,12 +82,62 @@ class Numbers:
 
     def end(self, file: str) -> None:
         """Raises TraceError when the lines are not in order."""
-        if self.disorder is not None:
-            raise TraceError(
-                self.disorder[0],
-                where=Where(file, self.disorder[1]),
-                hint="the lines must be in their own order, and each one once",
-            )
+        _refuse(self.disorder, file)
+
+
+def _refuse(disorder: tuple[str, int] | None, file: str) -> None:
+    if disorder is not None:
+        raise TraceError(
+            disorder[0],
+            where=Where(file, disorder[1]),
+            hint="the lines must be in their own order, and each one once",
+        )
+
+
+class OneCount:
+    """The numbers of a recording that counts the lines of all its nodes together, from 0.
+
+    A file may hold a part of the recording, in any order that keeps each node's own. A number that
+    is not the next one leaves out a line: it may be lost, or stand elsewhere, and be anybody's.
+    """
+
+    def __init__(self) -> None:
+        self._next: int | None = None  # None: nothing says that the numbers begin here
+        self._last: dict[str, int] = {}
+        self._nodes: list[str] = []
+        self._idle: set[str] = set()  # members that did nothing yet, and no number was left out
+        self.disorder: tuple[str, int] | None = None
+
+    def begin(self, members: Iterable[str], others: Iterable[str] = ()) -> None:
+        """The head of the recording, which names its nodes: the next line is number 0."""
+        self._idle, self._next = set(members), 0
+        self._nodes = [*sorted(self._idle), *others]
+
+    def arrive(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        """What is missing before a line, and that a member starts; `at` has no node yet."""
+        if (said := line.get("seq")) is None:
+            return
+        number, node = int(said), line.get("node")
+        if number != self._next:
+            self._idle.clear()
+            for name in dict.fromkeys([*self._nodes, *self._last]):
+                yield LinesLost(node=name, **at)
+        self._next = number + 1
+        if node is None:
+            return
+        last = self._last.get(node, -1)
+        if number <= last and self.disorder is None:
+            self.disorder = f"event {number} of {node} comes after its event {last}", at["line"]
+        if node not in self._last and node not in self._nodes:
+            yield LinesLost(node=node, **at)  # what it did before is not here
+        self._last[node] = max(number, last)
+        if node in self._idle and line.get("ev") != "drop":  # the network drops, not the node
+            self._idle.remove(node)
+            yield Booted(node=node, inc=line.get("inc", 0), first=True, **at)
+
+    def end(self, file: str) -> None:
+        """Raises TraceError when the lines of a node are not in order."""
+        _refuse(self.disorder, file)
 
 
 def message_ends(

@@ -3,10 +3,13 @@
 Ceph runs Paxos on one instance at a time; its number is the new `last_committed`. A ballot is `pn`,
 of which `pn % 100` is the proposer's rank. Messages: collect (1a), last (1b; one with a larger pn
 refuses), begin (2a), accept (2b), commit, lease. The leader's own promise and vote are silent: they
-come with "collect with pn" and "begin for". Its own promise is not on its disk (accepted_pn is 0
-after a restart), by design: nobody else can use its ballot. So that promise counts for the quorum,
-and is not held against it later. A node is `mon.RANK`, as in the messages. The values are not
-logged. Source: Ceph, src/mon/Paxos.cc.
+come with its collect and its begin. Its own promise is not on its disk (accepted_pn is 0 after a
+restart), by design: nobody else can use its ballot. So that promise counts for the quorum, and is
+not held against it later. A node is `mon.RANK`, as in the messages. The values are not logged.
+
+Lines have no numbers, but what is lost may show: a message is handled that did not arrive, more
+answers are counted than arrived, or a connection's own numbers leave one out. Then nobody knows
+which other lines are lost. Source: Ceph, src/mon/Paxos.cc.
 """
 
 from __future__ import annotations
@@ -65,14 +68,19 @@ DECLARATION = Declaration(
 )
 
 _MOST = 1000  # monitors; a cluster has three or five
+_LATE = 50  # so many messages of a connection may overtake one
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4}) [0-9a-f]+ +-?\d+ (.*)")
 _MONITOR = re.compile(
     r"mon\.([\w.-]+)@(-?\d+)\([\w?]+\)(\.paxos\(paxos [\w-]+ c \d+\.\.\d+\))? (.*)"
 )
+_SPEAKER = re.compile(r"mon\.[\w.-]+@-?\d+\(")
 _MESSAGE = re.compile(r"paxos\((\w+) lc (\d+) fc \d+ pn (\d+) opn \d+\)")
-_RECEIVED = re.compile(r"-- \S+ <== mon\.(\d+) \S+ \d+ ==== (paxos\(.*)")
-_SENT = re.compile(r"-- \S+ --> \S+ -- (paxos\(.*)")
+_RECEIVED = re.compile(r"-- \S+ <== mon\.(\d+) \S+ (\d+) ==== ")
+_SENT = re.compile(r"-- \S+ (?:-->|send_to--> mon) \S+ -- ")
+_HANDLING = re.compile(r"handle_(?:collect|last|begin|accept) (paxos\(.*?\))")
+_PEONS = re.compile(r" ?they accepted our pn, we now have (\d+) peons")
+_VOTERS = re.compile(r" ?now (\d+(?:,\d+)*) have accepted")
 _INIT = re.compile(r"init last_pn: \d+ accepted_pn: (\d+) last_committed: (\d+)")
 _COLLECT = re.compile(r"collect with pn (\d+)")
 _ACCEPTING = re.compile(r" ?accepting pn (\d+) from (\d+)")
@@ -89,18 +97,18 @@ _MEMBER = re.compile(r"(\d+): \[?v\d:\S+ mon\.\S+$")
 
 def recognises(first: list[bytes]) -> bool:
     """Lines with a time, a thread and a level, that speak of a monitor."""
-    text = [line.decode("utf-8", "replace") for line in first]
-    lines = [line for line in text if _LINE.match(line)]
+    found = [_LINE.match(line.decode("utf-8", "replace")) for line in first]
     return any(
-        _MONITOR.match(found[2]) or "ceph-mon" in found[2] or "monmap" in found[2]
-        for line in lines
-        if (found := _LINE.match(line))
+        _SPEAKER.match(line[2]) or "ceph-mon" in line[2] or "monmap" in line[2]
+        for line in found
+        if line
     )
 
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of one monitor's log. Lines that say nothing of Paxos are passed over."""
     reader = _Reader()
+    number = 0
     for number, text in lines:
         try:
             yield from reader.line({"file": file, "line": number}, text)
@@ -108,6 +116,35 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
             raise TraceError(
                 f"this is not a line of the format {NAME}: {problem}", where=Where(file, number)
             ) from None
+    yield from reader.end({"file": file, "line": number})
+
+
+class _Connection:
+    """The numbers of the messages that come over one connection, from 1, and none left out.
+
+    Urgent messages overtake others, so a number may come late; a new session counts from anew.
+    """
+
+    def __init__(self) -> None:
+        self._top: int | None = None
+        self.missing: set[int] = set()
+
+    def lost_before(self, number: int) -> bool:
+        """Whether an earlier message is missing for good."""
+        lost = False
+        if self._top is None or number == 1:
+            lost = bool(self.missing)  # of the session before
+            self.missing.clear()
+            self._top = number
+        elif number <= self._top:
+            self.missing.discard(number)
+        else:
+            self.missing.update(range(max(self._top + 1, number - _LATE - 1), number))
+            self._top = number
+        if self.missing and min(self.missing) < self._top - _LATE:
+            lost = True
+            self.missing.clear()
+        return lost
 
 
 class _Reader:
@@ -115,21 +152,31 @@ class _Reader:
         self._rank: int | None = None
         self._lives = 0
         self._loaded: tuple[dict[str, Any], int, int] | None = None
-        self._ballot: int | None = None  # of this node's own last collect
-        self._asked: int | None = None  # the pn of the collect that it answers
-        self._leader: int | None = None
         self.messages = False  # whether the messages are in the log (debug_ms=1)
         self._gone = False
+        self._start()
+
+    def _start(self) -> None:
+        """Forget what was only true in the last life."""
+        self._connections: dict[tuple[str, str], _Connection] = {}
+        self._arrived = ""  # the message that was received, and is not handled yet
+        self._accepting: list[Fact] = []  # a promise that is not on the disk yet
+        self._asked: int | None = None  # the pn of the collect that it answers
+        self._leader: int | None = None
+        self._ballot: int | None = None  # of its own last collect
+        self._peons: set[int] = set()  # whose promises for it arrived
+        self._begun: tuple[int, int] | None = None  # its own last begin: the slot and the pn
+        self._voters: set[int] = set()  # whose answers to it arrived
 
     def line(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
         """The facts of any line. Raises ValueError for a number or time that is none."""
-        if not self.messages and (" <== " in text or " --> " in text):
+        received = " <== " in text
+        if not self.messages and (received or " --> " in text):
             self.messages = True
-        if "monmap" in text:
-            # Without an old line of the cluster's log, stored once more.
-            if " logging " not in text and (found := _MONMAP.search(text)):
-                yield from self.members(at, int(found[1]))
-        elif "paxos" in text:
+        # Not in an old line of the cluster's log, stored once more (" logging ").
+        if "monmap" in text and " logging " not in text and (found := _MONMAP.search(text)):
+            yield from self.members(at, int(found[1]))
+        if received or "paxos" in text:
             if found := _LINE.match(text):
                 yield from self.read(at, found[1], found[2])
         elif " mon." in text and (found := _MEMBER.match(text)):
@@ -138,15 +185,16 @@ class _Reader:
     def read(self, at: dict[str, Any], stamp: str, text: str) -> Iterator[Fact]:
         if text.startswith("-- "):
             if self._rank is not None and not self._gone:
-                yield from self._message(self._with(at, stamp), text)
+                yield from self._message(at, stamp, text)
             return
         found = _MONITOR.match(text)
         if not found:
             return
         rank, rest = int(found[2]), found[4]
         if init := _INIT.match(rest):
+            yield from self.end(at)
             self._loaded = (dict(at), int(init[1]), int(init[2]))
-            self._ballot = self._asked = None
+            self._start()
         if rank < 0 or self._gone:
             return
         if self._rank is not None and rank != self._rank:
@@ -158,9 +206,8 @@ class _Reader:
         if self._loaded is not None:
             yield from self._booted(*self._loaded)
             self._loaded = None
-        at = self._with(at, stamp)
         if found[3]:
-            yield from self._paxos(at, rest)
+            yield from self._paxos(self._with(at, stamp), rest)
 
     def members(self, at: dict[str, Any], count: int) -> Iterator[Fact]:
         """The log tells of how many monitors the cluster is made."""
@@ -168,8 +215,14 @@ class _Reader:
             raise ValueError(f"{count} monitors")
         yield Members(node="", members=config([_name(n) for n in range(count)]), **at)
 
+    def end(self, at: dict[str, Any]) -> Iterator[Fact]:
+        """What is missing when a life ends."""
+        if self._rank is not None and any(c.missing for c in self._connections.values()):
+            yield LinesLost(somewhere=True, node=_name(self._rank), **at)
+
     def _with(self, at: dict[str, Any], stamp: str) -> dict[str, Any]:
-        return {**at, "inc": max(self._lives, 1), "time": _seconds(stamp)}
+        node = _name(self._rank or 0)
+        return {**at, "node": node, "inc": max(self._lives, 1), "time": _seconds(stamp)}
 
     def _booted(self, at: dict[str, Any], accepted: int, committed: int) -> Iterator[Fact]:
         self._lives += 1
@@ -179,63 +232,110 @@ class _Reader:
         yield Booted(first=first, **at)
         yield PromiseHeld(ballot=accepted or None, **at)
 
-    def _paxos(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
+    def _paxos(self, me: dict[str, Any], text: str) -> Iterator[Fact]:
         """A line of the Paxos code itself."""
-        node = _name(self._rank or 0)
-        me: dict[str, Any] = {**at, "node": node}
+        yield from self._accepted()
         if found := _COLLECT.match(text):
-            self._ballot = int(found[1])
-            if self.messages:  # else the answers are not in the log either
-                yield Campaigned(term=self._ballot, self_vote=False, **me)
-                yield AnswerHeard(
-                    kind="promise", sender=node, ballot=self._ballot, granted=True, **me
-                )
+            yield from self._collected(me, int(found[1]))
         elif found := _ACCEPTING.match(text):
-            yield Promised(ballot=int(found[1]), to=_name(int(found[2])), **me)
+            ballot, self._ballot = int(found[1]), None
+            self._accepting = [
+                *self._held(me, ballot),
+                Promised(ballot=ballot, to=_name(int(found[2])), **me),
+            ]
         elif found := _REFUSING.match(text):
-            yield PromiseHeld(ballot=int(found[1]), **me)
+            yield from self._held(me, int(found[1]))
         elif found := _BEGIN.match(text):
-            yield from self._began(me, int(found[1]))
+            # Where messages are logged, the one that is sent says in which ballot.
+            if not self.messages and self._ballot is not None:
+                yield from self._began(me, int(found[1]), self._ballot)
         elif found := _VOTING.match(text):
+            self._ballot = None
             yield VoteCast(ballot=int(found[2]), slot=int(found[1]), value=None, **me)
         elif found := _COMMIT.match(text):
-            ballot = self._ballot if self.messages else None
-            yield Decided(value=None, slot=int(found[1]), ballot=ballot, **me)
+            slot, begun = int(found[1]), self._begun if self.messages else None
+            ballot = begun[1] if begun and begun[0] == slot else None
+            yield Decided(value=None, slot=slot, ballot=ballot, **me)
         elif found := _LEARNED.match(text):
             yield Decided(value=None, slot=int(found[1]), **me)
         elif found := _EXTEND.match(text):
-            yield LeaseHeld(holder=node, until=_seconds(found[1]), **me)
+            yield LeaseHeld(holder=me["node"], until=_seconds(found[1]), **me)
         elif found := _LEASE.match(text):
             if self._leader is not None:
                 yield LeaseHeld(holder=_name(self._leader), until=_seconds(found[1]), **me)
         elif text.startswith("restart -- canceling timeouts"):
+            self._ballot = None
             yield LeaseEnded(**me)
+        elif self.messages:
+            yield from self._counted(me, text)
 
-    def _began(self, me: dict[str, Any], slot: int) -> Iterator[Fact]:
-        if self._ballot is None:
+    def _counted(self, me: dict[str, Any], text: str) -> Iterator[Fact]:
+        """A line that tells of messages: one that did not arrive shows that lines are lost."""
+        lost = False
+        if found := _HANDLING.match(text):
+            lost = found[1] != self._arrived
+            self._arrived = ""
+        elif found := _PEONS.match(text):
+            lost = int(found[1]) > len(self._peons)
+        elif found := _VOTERS.match(text):
+            lost = not self._voters.issuperset(map(int, found[1].split(",")))
+        if lost:
+            yield LinesLost(somewhere=True, **me)
+
+    def _collected(self, me: dict[str, Any], ballot: int) -> Iterator[Fact]:
+        """It begins phase 1, and promises itself."""
+        if ballot == self._ballot or self._rank is None:
             return
-        yield Proposed(ballot=self._ballot, value=None, slot=slot, **me)
-        yield VoteCast(ballot=self._ballot, slot=slot, value=None, **me)
-        yield AnswerHeard(
-            kind="accepted",
-            sender=me["node"],
-            ballot=self._ballot,
-            granted=True,
-            slot=slot,
-            **me,
+        self._ballot, self._peons = ballot, {self._rank}
+        if self.messages:  # else the answers are not in the log either
+            yield Campaigned(term=ballot, self_vote=False, **me)
+            yield AnswerHeard(kind="promise", sender=me["node"], ballot=ballot, granted=True, **me)
+
+    def _began(self, me: dict[str, Any], slot: int, ballot: int) -> Iterator[Fact]:
+        """It asks for votes, after it has voted itself."""
+        owner = _name(ballot % 100)
+        yield Proposed(ballot=ballot, value=None, slot=slot, owner=owner, **me)
+        if owner == me["node"] and self._begun != (slot, ballot):
+            self._begun, self._voters = (slot, ballot), {ballot % 100}
+            yield VoteCast(ballot=ballot, slot=slot, value=None, **me)
+            yield self._voted(me, ballot % 100, slot, ballot)
+
+    def _voted(self, me: dict[str, Any], rank: int, slot: int, ballot: int) -> Fact:
+        return AnswerHeard(
+            kind="accepted", sender=_name(rank), ballot=ballot, granted=True, slot=slot, **me
         )
 
-    def _message(self, at: dict[str, Any], text: str) -> Iterator[Fact]:
-        """A line of the messenger: one message received or sent."""
-        me: dict[str, Any] = {**at, "node": _name(self._rank or 0)}
+    def _held(self, me: dict[str, Any], ballot: int) -> Iterator[Fact]:
+        """Its promise, where that is on its disk: of another's ballot."""
+        if ballot % 100 != self._rank:
+            yield PromiseHeld(ballot=ballot, **me)
+
+    def _accepted(self) -> Iterator[Fact]:
+        """The promise that it spoke of is on its disk: it goes on."""
+        if self._accepting:
+            yield from self._accepting
+            self._accepting = []
+
+    def _message(self, at: dict[str, Any], stamp: str, text: str) -> Iterator[Fact]:
+        """A line of the messenger: one message received or sent; most are not of Paxos."""
         if received := _RECEIVED.match(text):
-            message = _MESSAGE.match(received[2])
-            if message:
-                yield from self._received(me, int(received[1]), message)
-        elif sent := _SENT.match(text):
-            message = _MESSAGE.match(sent[1])
-            if message:
-                yield from self._sent(me, message)
+            sender, number = received[1], int(received[2])
+            # Those to itself have no number.
+            if number and self._connection(sender, text).lost_before(number):
+                yield LinesLost(somewhere=True, **self._with(at, stamp))
+            if message := _MESSAGE.match(text, received.end()):
+                self._arrived = message[0]
+                yield from self._received(self._with(at, stamp), int(sender), message)
+        elif (sent := _SENT.match(text)) and (message := _MESSAGE.match(text, sent.end())):
+            yield from self._sent(self._with(at, stamp), message)
+
+    def _connection(self, sender: str, text: str) -> _Connection:
+        _, named, name = text.rpartition(" con ")
+        key = sender, name if named else ""
+        found = self._connections.get(key)
+        if found is None:
+            found = self._connections[key] = _Connection()
+        return found
 
     def _received(self, me: dict[str, Any], sender: int, message: re.Match[str]) -> Iterator[Fact]:
         kind, committed, ballot = message[1], int(message[2]), int(message[3])
@@ -246,25 +346,26 @@ class _Reader:
         elif kind == "last":
             # A refusal carries the ballot that was promised: another proposer's.
             granted = ballot % 100 == self._rank
+            if ballot == self._ballot:
+                self._peons.add(sender)
             yield AnswerHeard(
                 kind="promise", sender=_name(sender), ballot=ballot, granted=granted, **me
             )
         elif kind == "accept":
-            yield AnswerHeard(
-                kind="accepted",
-                sender=_name(sender),
-                ballot=ballot,
-                granted=True,
-                slot=committed + 1,
-                **me,
-            )
+            self._voters.add(sender)
+            yield self._voted(me, sender, committed + 1, ballot)
 
     def _sent(self, me: dict[str, Any], message: re.Match[str]) -> Iterator[Fact]:
         kind, committed, ballot = message[1], int(message[2]), int(message[3])
-        if kind == "last" and ballot == self._asked:
-            yield Promised(ballot=ballot, **me)
+        if kind == "collect":
+            yield from self._collected(me, ballot)
+        elif kind == "last":
+            yield from self._accepted()
+            yield from self._held(me, ballot)
+            if ballot == self._asked:
+                yield Promised(ballot=ballot, **me)
         elif kind == "begin":
-            yield Proposed(ballot=ballot, value=None, slot=committed + 1, **me)
+            yield from self._began(me, committed + 1, ballot)
         elif kind == "accept":
             slot = committed + 1
             yield VoteCast(ballot=ballot, slot=slot, value=None, source="message", **me)

@@ -1,7 +1,8 @@
 """Recordings of paxi's Multi-Paxos: one ballot per node for all slots.
 
-P1b and P2b carry the acceptor's *current* ballot: only equality with the request is a yes. The
-leader's vote for its own proposal is silent: it is taken from its first P2a.
+A ballot is "n.zone.node": it names its proposer. P1b and P2b carry the acceptor's *current* ballot:
+only equality with the request is a yes. The leader's vote for its own proposal is silent: it comes
+with its first P2a, and its state shows for what.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
-    LinesLost,
     Members,
     Promised,
     Proposed,
@@ -23,7 +23,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
+from paxcheck.trace.adapters.base import Line, OneCount, json_facts, message_ends, peek
 
 NAME = "paxi"
 DECLARATION = Declaration(
@@ -33,20 +33,16 @@ DECLARATION = Declaration(
     promise="all",
     self_messages=False,
     order="file",
+    dense_seq=True,
 )
 
 Ballot = tuple[int, ...]
 
 
 def recognises(first: list[bytes]) -> bool:
-    """A meta line with nodes inside, then lines whose state has ballot, execute and slot."""
-    lines = peek(first)
-    return (
-        len(lines) > 1
-        and "nodes" in (lines[0].get("meta") or ())
-        and isinstance(lines[1].get("state"), dict)
-        and {"ballot", "execute", "slot"} <= lines[1]["state"].keys()
-    )
+    """Lines whose state has ballot, execute, slot and log; a meta line may come before them."""
+    states = [line["state"] for line in peek(first) if isinstance(line.get("state"), dict)]
+    return any({"ballot", "execute", "slot", "log"} <= state.keys() for state in states)
 
 
 def _ballot(text: str) -> Ballot:
@@ -57,20 +53,18 @@ class _Reader:
     def __init__(self) -> None:
         self._asked: dict[str, Ballot] = {}
         self._proposed: dict[tuple[str, int], Ballot] = {}
-        self.numbers = [Numbers()]
-        self._nodes: list[str] = []
+        self._count = OneCount()
+        self.numbers = [self._count]
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
-        if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
-                yield LinesLost(node=node, **at)
+        yield from self._count.arrive(at, line)
         if "meta" in line:
-            self._nodes = list(line["meta"]["nodes"])
+            self._count.begin(line["meta"]["nodes"])
             yield Members(node="", members=config(line["meta"]["nodes"]), **at)
             return
         if "node" not in line:
             return
-        at = {"node": line["node"], **at}
+        at = {"node": line["node"], "seq": line.get("seq"), **at}
         msg: Line = line.get("msg") or {}
         what = line["ev"]
         peer = line.get("to") if what == "send" else line.get("from")
@@ -92,14 +86,14 @@ class _Reader:
             yield Promised(ballot=ballot, to=line["to"], **at)
         elif kind == "accept":
             slot, value = msg["slot"], msg["value"]
-            yield Proposed(ballot=ballot, slot=slot, value=value, **at)
+            owner = ".".join([str(part) for part in ballot[1:]])
+            yield Proposed(ballot=ballot, slot=slot, value=value, owner=owner, **at)
             if self._proposed.get((node, slot)) != ballot:
                 self._proposed[node, slot] = ballot
-                yield VoteCast(ballot=ballot, slot=slot, value=value, **at)
+                yield VoteCast(ballot=ballot, slot=slot, value=_voted(line, slot, ballot), **at)
         elif kind == "accepted" and yes:
             slot = msg["slot"]
-            voted = [e["value"] for e in line["state"]["log"] if _is(e, slot, ballot)]
-            value = voted[0] if voted else None
+            value = _voted(line, slot, ballot)
             yield VoteCast(ballot=ballot, slot=slot, value=value, source="message", **at)
         elif kind == "decide":
             yield Decided(value=msg["value"], slot=msg["slot"], ballot=ballot, **at)
@@ -128,8 +122,12 @@ class _Reader:
             yield Decided(value=msg["value"], slot=msg["slot"], ballot=ballot, **at)
 
 
-def _is(entry: Line, slot: int, ballot: Ballot) -> bool:
-    return entry["slot"] == slot and _ballot(entry["ballot"]) == ballot
+def _voted(line: Line, slot: int, ballot: Ballot) -> str | None:
+    """What the node's log holds in a slot, if it got it in this ballot."""
+    for entry in line["state"]["log"]:
+        if entry["slot"] == slot and _ballot(entry["ballot"]) == ballot:
+            return entry["value"]
+    return None
 
 
 facts = json_facts(NAME, _Reader)

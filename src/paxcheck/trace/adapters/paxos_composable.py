@@ -1,4 +1,7 @@
-"""Recordings of python-composable-paxos (one Paxos instance per slot, everything is logged)."""
+"""Recordings of python-composable-paxos (one Paxos instance per slot, everything is logged).
+
+A ballot is (number, node): it names its proposer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
-    LinesLost,
     Members,
     Promised,
     PromiseHeld,
@@ -23,7 +25,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
+from paxcheck.trace.adapters.base import Line, OneCount, json_facts, message_ends, peek
 
 NAME = "paxos-composable"
 DECLARATION = Declaration(
@@ -34,18 +36,18 @@ DECLARATION = Declaration(
     duplicates=True,
     starts_late=False,
     order="file",
+    dense_seq=True,
 )
 
 
+_HEAD = {"meta", "nodes", "quorum"}
+_EVENT = {"seq", "step", "ev", "node", "inc", "slot"}
+
+
 def recognises(first: list[bytes]) -> bool:
-    """A meta line with nodes and quorum, then lines with slot and inc."""
+    """A meta line with nodes and quorum, or an event with a step, an incarnation and a slot."""
     lines = peek(first)
-    return (
-        bool(lines)
-        and "meta" in lines[0]
-        and {"nodes", "quorum"} <= lines[0].keys()
-        and (len(lines) == 1 or {"slot", "inc"} <= lines[1].keys())
-    )
+    return bool(lines) and any(kind <= lines[0].keys() for kind in (_HEAD, _EVENT))
 
 
 def _ballot(value: Any) -> tuple[int, str] | None:
@@ -56,23 +58,19 @@ class _Reader:
     def __init__(self) -> None:
         self._state: dict[Any, Any] = {}
         self._asked: dict[Any, Any] = {}
-        self.numbers = [Numbers()]
-        self._nodes: list[str] = []
+        self._count = OneCount()
+        self.numbers = [self._count]
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
-        if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
-                yield LinesLost(node=node, **at)
+        yield from self._count.arrive(at, line)
         if "meta" in line:
-            self._nodes = list(line["nodes"])
+            self._count.begin(line["nodes"])
             yield Members(node="", members=config(line["nodes"]), **at)
-            for node in line["nodes"]:
-                yield Booted(node=node, inc=1, first=True, **at)
             return
         if "node" not in line:
             return
         what, slot = line["ev"], line.get("slot")
-        at = {"node": line["node"], "inc": line["inc"], **at}
+        at = {"node": line["node"], "inc": line["inc"], "seq": line.get("seq"), **at}
         if what == "restart":
             yield Booted(**at)
         elif what == "crash":
@@ -109,7 +107,8 @@ class _Reader:
         elif kind == "promise":
             yield Promised(ballot=ballot, slot=slot, to=to, votes=_reported(msg, slot), **at)
         elif kind == "accept":
-            yield Proposed(ballot=ballot, slot=slot, value=msg["proposal_value"], **at)
+            value, owner = msg["proposal_value"], msg["proposal_id"]["by"]
+            yield Proposed(ballot=ballot, slot=slot, value=value, owner=owner, **at)
         elif kind == "accepted":
             value = msg["proposal_value"]
             yield VoteCast(ballot=ballot, slot=slot, value=value, source="message", **at)

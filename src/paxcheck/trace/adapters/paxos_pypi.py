@@ -13,7 +13,6 @@ from paxcheck.paxos.facts import (
     Decided,
     Declaration,
     Fact,
-    LinesLost,
     Members,
     Promised,
     PromiseHeld,
@@ -22,7 +21,7 @@ from paxcheck.paxos.facts import (
     VoteReported,
     config,
 )
-from paxcheck.trace.adapters.base import Line, Numbers, json_facts, message_ends, peek
+from paxcheck.trace.adapters.base import Line, OneCount, json_facts, message_ends, peek
 
 NAME = "paxos-pypi"
 DECLARATION = Declaration(
@@ -32,36 +31,37 @@ DECLARATION = Declaration(
     promise="slot",
     duplicates=True,
     order="file",
+    dense_seq=True,
 )
 
 
+_HEAD = {"meta", "proposers", "acceptors", "learners"}
+_EVENT = {"seq", "step", "ev", "node", "instance"}
+
+
 def recognises(first: list[bytes]) -> bool:
-    """A meta line that names proposers, acceptors and learners."""
+    """A meta line that names proposers, acceptors and learners, or an event of an instance."""
     lines = peek(first)
-    return bool(lines) and {"meta", "proposers", "acceptors", "learners"} <= lines[0].keys()
+    return bool(lines) and any(kind <= lines[0].keys() for kind in (_HEAD, _EVENT))
 
 
 class _Reader:
     def __init__(self) -> None:
         self._state: dict[Any, Any] = {}
         self._asked: dict[Any, Any] = {}
-        self.numbers = [Numbers()]
-        self._nodes: list[str] = []
+        self._count = OneCount()
+        self.numbers = [self._count]
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
-        if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
-                yield LinesLost(node=node, **at)
+        yield from self._count.arrive(at, line)
         if "meta" in line:
-            self._nodes = [*line["proposers"], *line["acceptors"], *line["learners"]]
+            self._count.begin(line["acceptors"], [*line["proposers"], *line["learners"]])
             yield Members(node="", members=config(line["acceptors"]), **at)
-            for node in line["acceptors"]:
-                yield Booted(node=node, first=True, **at)
             return
         if "node" not in line:
             return
         what, slot = line["ev"], line.get("instance")
-        at = {"node": line["node"], **at}
+        at = {"node": line["node"], "seq": line.get("seq"), **at}
         if what == "restart":
             yield Booted(**at)
         elif what == "crash":
