@@ -11,7 +11,7 @@ from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.limits import Limits, Report
-from paxcheck.engine.verdict import Coverage, Verdict
+from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
@@ -59,9 +59,8 @@ def explore(
                 reduced=reduced,
             )
             why = "the fastest for this system" if engine == "auto" else why
-            coverage = replace(verdict.coverage or Coverage(), counts="pairs")
             notes = (f"engine compiled: {why}", *verdict.notes)
-            return replace(verdict, notes=notes, coverage=coverage)
+            return replace(verdict, notes=notes)
         except Unsupported as problem:
             if engine == "compiled":
                 raise UsageError(

@@ -86,4 +86,5 @@ def coverage_of(tables: Tables | InboxTables) -> Coverage:
     return Coverage(
         {name: Count(*counts) for name, counts in ran.items()},
         {name: Count(*counts) for name, counts in rules.items()},
+        counts="pairs",
     )
