@@ -29,7 +29,7 @@ WIDTHS = (0, 12, 31, 62, 125)
 def checked(model: Path, times: int, states: int, **sets: int) -> list[Use]:
     """Check a model `times` times, after a warm-up; exits when the count is not `states`."""
     command = [sys.executable, "-m", "paxcheck", "check", str(model), "-q", "--no-symmetry"]
-    command += ["--property", "agreement", "--progress", "none"]
+    command += ["--property", "agreement", "--progress", "none", "--threads", "1"]
     command += [word for k, v in sets.items() for word in ("--set", f"{k}={v}")]
     uses = [run(command, ROOT, {"NUMBA_NUM_THREADS": "1"}) for _ in range(times + 1)]
     for use in uses:

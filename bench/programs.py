@@ -124,7 +124,7 @@ def _paxcheck(name: str, scope: Scope, folder: Path) -> Program:
     for parameter, size in zip(COUNTING if counting else LAMPORT, scope.sizes, strict=True):
         command += ["--set", f"{parameter}={size}"]
     symmetry = "--symmetry" if name == "paxcheck sym" else "--no-symmetry"
-    command += ["--property", "agreement", "-q", "--progress", "none", symmetry]
+    command += ["--property", "agreement", "-q", "--progress", "none", "--threads", "1", symmetry]
     counts = r"([\d,]+) distinct states, ([\d,]+) steps"
     return Program(name, command, counts, folder, env={"NUMBA_NUM_THREADS": "1"})
 
