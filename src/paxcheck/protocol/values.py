@@ -195,7 +195,16 @@ def thaw(value: Value) -> Any:
 def check_immutable(value: Any, what: str) -> Value:
     """`value` itself, when nothing in it can change; else ModelError with the model's line."""
     kind = value.__class__
-    if kind in _ATOMS or isinstance(value, Enum):
+    if kind in _ATOMS:
+        return value
+    if isinstance(value, Enum):
+        if isinstance(value, (str, int, float, bytes, tuple)):
+            # Two states that hold the one and the other would be one state.
+            raise ModelError(
+                f"{what} is {kind.__name__}.{value.name}, which equals the plain {value.value!r}",
+                where=where_in_model(),
+                hint=f"make it a plain enum: class {kind.__name__}(Enum)",
+            )
         return value
     if isinstance(value, Record):
         if "_checked" not in value.__dict__:
@@ -229,6 +238,37 @@ def check_immutable(value: Any, what: str) -> Value:
         where=where,
         hint="use None, bool, int, str, bytes, an Enum, a Record, a tuple or a frozenset",
     )
+
+
+def settled(value: Any, what: str) -> Any:
+    """A constant as its node keeps it: sets walk in canonical order, and nothing can change.
+
+    An object of another class is kept as it is; `surroundings` sees to it that it stays so.
+    Raises ModelError for a container that can change.
+    """
+    kind = value.__class__
+    if isinstance(value, (set, frozenset)):
+        return FrozenOrderedSet([settled(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
+    if kind is tuple:
+        return tuple([settled(item, what) for item in value])
+    if isinstance(value, (list, dict, bytearray, Iterator)):
+        instead = {"list": "a tuple", "dict": "a tuple of pairs", "bytearray": "bytes"}
+        raise ModelError(
+            f"{what} is a {kind.__name__}, which can change, and a constant never does",
+            where=where_in_model(),
+            hint=f"use {instead.get(kind.__name__, 'a tuple')} instead",
+        )
+    if is_frozen(kind):
+        for field in dataclasses.fields(value):
+            part = getattr(value, field.name)
+            if isinstance(part, (set, frozenset, tuple)):
+                object.__setattr__(value, field.name, settled(part, what))  # equal, but in order
+    return value
+
+
+def is_frozen(kind: Any) -> bool:
+    """Whether a class is a frozen dataclass."""
+    return dataclasses.is_dataclass(kind) and getattr(kind, "__dataclass_params__").frozen  # noqa: B009
 
 
 def order_key(value: Value) -> tuple[Any, ...]:
