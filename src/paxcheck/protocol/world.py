@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import State
@@ -28,18 +31,42 @@ class World(NamedTuple):
     cut: frozenset[str] | None = None
 
 
-class NodeView:
-    """A node as properties see it: its fields by name, also the ghosts; nothing can change."""
+_NONE: Final = object()
 
-    __slots__ = ("_index", "_local", "_reads", "_shape")
+
+class NodeView:
+    """A node as properties see it: its fields, also the ghosts, and what its class makes of them.
+
+    Nothing can change. Every look is recorded in `reads`, so that an answer can be kept for all
+    states that look the same: also what a method or a property of the node's class looks at.
+    """
+
+    __slots__ = ("_held", "_index", "_local", "_reads", "_shape")
+    _shape: NodeShape
+    _index: int
+    _local: Local
+    _reads: set[Part] | None
+    _held: dict[str, Any] | None  # inside of a method: the values that it was given
 
     def __init__(
-        self, shape: NodeShape, index: int, local: Local, reads: set[Part] | None = None
+        self,
+        shape: NodeShape,
+        index: int,
+        local: Local,
+        reads: set[Part] | None = None,
+        held: dict[str, Any] | None = None,
     ) -> None:
-        self._shape = shape
-        self._index = index
-        self._local = local
-        self._reads = reads
+        put = object.__setattr__
+        put(self, "_shape", shape)
+        put(self, "_index", index)
+        put(self, "_local", local)
+        put(self, "_reads", reads)
+        put(self, "_held", held)
+
+    # For `isinstance(view, Acceptor)`, and for `super()` in a method of the node's class.
+    @property
+    def __class__(self) -> type[Node]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return type(self._shape.prototype)
 
     @property
     def name(self) -> str:
@@ -58,32 +85,99 @@ class NodeView:
             self._reads.add((self._index, "stopped"))
         return self._shape.stopped(self._local)
 
-    def __getattr__(self, field: str) -> Any:
+    def __getattr__(self, name: str) -> Any:
         shape = self._shape
-        if field in shape.names:
-            if self._reads is not None:
-                self._reads.add((self._index, field))
-            value = self._local[shape.names.index(field)]
-            return OrderedSet(value) if shape.declared[field].kind == "ghost" else thaw(value)
-        return getattr(shape.prototype, field)
+        if name in shape.names:
+            return self._field(name)
+        if name in shape.declared:
+            return shape.prototype.__dict__[name]  # a constant
+        member = _NONE if name.startswith("__") else inspect.getattr_static(self.kind, name, _NONE)
+        if member is _NONE:
+            raise AttributeError(
+                f"{self.kind.__name__} has no field {name}; its fields: {', '.join(shape.declared)}"
+            )
+        return self._member(name, member)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ModelError(
+            f"{self.kind.__name__}.{name} is set while a property is asked",
+            where=where_in_model(),
+            hint="only handlers and actions change a node; a property looks",
+        )
+
+    def _field(self, name: str) -> Any:
+        if self._reads is not None:
+            self._reads.add((self._index, name))
+        if self._held is None:
+            return self._thawed(name)
+        if name not in self._held:
+            self._held[name] = self._thawed(name)
+        return self._held[name]
+
+    def _thawed(self, name: str) -> Any:
+        value = self._local[self._shape.names.index(name)]
+        is_ghost = self._shape.declared[name].kind == "ghost"
+        return OrderedSet(value) if is_ghost else thaw(value)
+
+    def _member(self, name: str, member: Any) -> Any:
+        """A member of the node's class, with this state in the place of `self`."""
+        if not hasattr(member, "__get__"):
+            return member
+        if self._held is not None:  # asked by a method, which is watched already
+            return member.__get__(self, self.kind)
+        state = NodeView(self._shape, self._index, self._local, self._reads, {})
+        value = member.__get__(state, self.kind)
+        if isinstance(member, property):
+            state._check_unchanged(name)
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = value(*args, **kwargs)
+            state._check_unchanged(name)
+            return result
+
+        return call
+
+    def _check_unchanged(self, method: str) -> None:
+        for name, value in (self._held or {}).items():
+            if value != self._thawed(name):
+                kind = self.kind
+                raise ModelError(
+                    f"{kind.__name__}.{method} changes {name} while a property is asked",
+                    where=where_of(inspect.getattr_static(kind, method)) or where_in_model(),
+                    hint="only handlers and actions change a node; a property looks",
+                )
+
+    def _all(self) -> tuple[Any, ...]:
+        """All that can be seen of the node's state; recorded."""
+        if self._reads is not None:
+            self._reads.update([(self._index, name) for name in self._shape.names])
+        return (*self._local[: len(self._shape.names)], self.stopped)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same node in the same state."""
+        if type(other) is not NodeView:
+            return NotImplemented
+        return self._index == other._index and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __repr__(self) -> str:
-        inside = ", ".join(
-            f"{n}={show(v)}" for n, v in zip(self._shape.names, self._local, strict=False)
-        )
-        return f"{self.name}({inside})"
+        pairs = zip(self._shape.names, self._all(), strict=False)
+        return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class WorldView:
     """What a property sees: `world.nodes(Acceptor)`, `world["a1"].vote`, `world.sent(Accepted)`.
 
     Every look is recorded, so that a verdict can be kept for all states that look the same.
     """
 
-    def __init__(self, system: System, world: World, reads: set[Part] | None = None) -> None:
-        self._system = system
-        self._world = world
-        self._reads = reads
+    _system: System
+    _world: World
+    _reads: set[Part] | None = None
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
@@ -92,7 +186,14 @@ class WorldView:
         ]
 
     def __getitem__(self, name: str) -> Any:
-        return self._view(self._system.index[name])
+        index = self._system.index.get(name)
+        if index is None:
+            raise ModelError(
+                f"there is no node {name!r}",
+                where=where_in_model(),
+                hint=f"the nodes are {', '.join(self._system.names)}",
+            )
+        return self._view(index)
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
@@ -108,18 +209,14 @@ class WorldView:
         return NodeView(self._system.shapes[index], index, self._world.locals[index], self._reads)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class StepView:
     """One step of one node, as a step invariant sees it."""
 
-    __slots__ = ("after", "before", "sent", "trigger")
-
-    def __init__(
-        self, before: NodeView, trigger: Any, after: NodeView, sent: tuple[Envelope, ...]
-    ) -> None:
-        self.before = before
-        self.trigger = trigger
-        self.after = after
-        self.sent = sent
+    before: NodeView
+    trigger: Any
+    after: NodeView
+    sent: tuple[Envelope, ...]
 
     @property
     def node(self) -> str:
