@@ -48,11 +48,18 @@ class Param:
                 found = _TRUTH[str(value).lower()] if kind is bool else kind(str(value))
             if self.allows(found):
                 return found
-            shown = str(value)
         except (ValueError, KeyError):
-            shown = value if isinstance(value, str) else f"a {type(value).__name__}"
-        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-        raise UsageError(f"{name.partition('.')[2]}={shown}: {name} is {self.about} ({self.range})")
+            pass
+        short = name.partition(".")[2]
+        raise UsageError(f"{short}={_shown(value)}: {name} is {self.about} ({self.range})")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = str(value)
+    except ValueError:  # Python does not print more than 4,300 digits
+        return "a very long number"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def param(default: T, about: str, *, least: int | None = None, most: int | None = None) -> T:

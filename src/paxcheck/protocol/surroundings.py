@@ -76,11 +76,14 @@ class Surroundings:
 
     def _changed(self, told: str) -> ModelError:
         names = [f"{cls.__name__}.{method}" for cls, method in self._ran]
+        if self._every > 1 or not names:
+            names.append("a property")
+        who = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
         where = where_of_class(self._protocol)
         if self._ran:
             where = where_of(getattr(*next(iter(self._ran)))) or where
         return ModelError(
-            f"{told} changes while {' or '.join(names) or 'a property'} runs",
+            f"{told} changes while {who} runs",
             where=where,
             hint="what a node remembers is a field: durable(...), volatile(...) or ghost(); "
             "functools.cache keeps results",
@@ -144,7 +147,7 @@ class Surroundings:
         self._alive += reader.alive
         if not reader.can_change:
             return _Place(names, key, told, value, None)
-        self._parts += len(reader.alive)
+        self._parts += reader.count
         return _Place(names, key, told, value, content)
 
 
@@ -155,10 +158,12 @@ class _Reader:
         self._modules = modules
         self._inside: list[int] = []
         self.alive: list[Any] = []
+        self.count = 0
         self.can_change = False
 
     def content(self, value: Any) -> Any:
         """The content as tuples and plain values: equal as long as nothing was changed."""
+        self.count += 1
         kind: type[Any] = value.__class__
         if kind in _PLAIN:
             return value
