@@ -332,7 +332,7 @@ def test_a_global_variable_is_found(write: Write) -> None:
         ),
         ({"quorums": "most"}, "no quorum system is called 'most'"),
         ({"quorums": "any:9"}, "a quorum of 9 cannot be made of 3 acceptors"),
-        ({"quorums": "grid:2x2"}, "a grid of 2x2 needs 4 acceptors"),
+        ({"quorums": "grid:2x2"}, "a grid of 2x2 needs 4 acceptors, and there are 3"),
     ],
 )
 def test_bad_configurations(call: dict[str, object], text: str) -> None:

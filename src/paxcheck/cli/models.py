@@ -28,7 +28,7 @@ def command(names: tuple[str, ...], form: str) -> int:
 def _as_text(model: Model) -> str:
     lines = [f"{click.style(model.name, bold=True)}: {model.protocol.about()}"]
     for name, param in model.protocol.declared_params().items():
-        lines.append(f"    --set {name}={param.default}   {param.about}")
+        lines.append(f"    --set {name}={param.default}   {param.about} ({param.range})")
     for name, scope in model.scopes.items():
         expected = model.expected.get(name, {})
         told = ""
@@ -43,7 +43,10 @@ def _as_json(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "about": model.protocol.about(),
-        "parameters": {n: {"default": p.default, "about": p.about} for n, p in params.items()},
+        "parameters": {
+            n: {"default": p.default, "about": p.about, "least": p.least, "most": p.most}
+            for n, p in params.items()
+        },
         "scopes": {
             name: {
                 "about": scope.about,
