@@ -13,6 +13,7 @@ from paxcheck.cli import report
 from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
 from paxcheck.cli.options import Chosen, choose, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.streams import aside
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.protocol.errors import UsageError
@@ -111,23 +112,25 @@ def command(
     if folder is not None:
         how = {"first": first, "symmetry": symmetric}
         checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
-    verdict = explore(
-        System(chosen.protocol),
-        engine=engine,
-        properties=properties,
-        limits=limits(**limit_values),
-        report=None if progress == "none" else reporter(machine=progress == "json"),
-        stop_at_first=first,
-        digest=certificate is not None,
-        symmetric=symmetric,
-        checkpoint=checkpoint,
-    )
+    with aside():
+        verdict = explore(
+            System(chosen.protocol),
+            engine=engine,
+            properties=properties,
+            limits=limits(**limit_values),
+            report=None if progress == "none" else reporter(machine=progress == "json"),
+            stop_at_first=first,
+            digest=certificate is not None,
+            symmetric=symmetric,
+            checkpoint=checkpoint,
+        )
     clear_line()
     if checkpoint is not None:
         tell_how_to_go_on(checkpoint, verdict.stopped)
         checkpoint.close()
     verdict = replace(verdict, model=chosen.model.name, scope=_scope_name(chosen))
-    story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
+    with aside():
+        story = report.story_of(verdict, chosen.protocol, properties, witness=bool(names))
     if save is not None:
         _save(save, story, chosen)
     if certificate is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from paxcheck.cli.options import choose, scope_options
+from paxcheck.cli.streams import aside
 from paxcheck.engine.graph import as_dot, state_graph, write_graph
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
@@ -39,7 +40,8 @@ def command(
     if output is not None and output.suffix not in (".dot", ".gv", ".graphml"):
         raise UsageError(f"{output}: the ending says the format: .dot, .gv or .graphml")
     chosen = choose(model, scope, settings, without, faults, network)
-    graph = state_graph(System(chosen.protocol), max_states)
+    with aside():
+        graph = state_graph(System(chosen.protocol), max_states)
     if output is None:
         click.echo(as_dot(graph), nl=False)
     else:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from traceback import format_exception
+from typing import Final, NoReturn
 
 import click
 
 from paxcheck import __version__
-from paxcheck.protocol.errors import PaxcheckError
+from paxcheck.cli.streams import give_up_stdout, prepare
+from paxcheck.protocol.errors import PaxcheckError, in_one_line, model_lines
 
+_FRAMES: Final = 30  # of a traceback that is a bug of ours
 _COMMANDS = {
     "check": "Check every interleaving of a model.",
     "recheck": "Count again what a certificate says, with another engine.",
@@ -55,20 +58,43 @@ def cli() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> Any:
-    """Run the command line; bad input ends with one clear message and exit code 2."""
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line; whatever goes wrong ends with one message and its exit code."""
+    prepare()
+    sys.exit(_exit_code(args))
+
+
+def _exit_code(args: list[str] | None) -> int:
+    """0 and 1 are verdicts: no failure may end with one of them."""
     try:
         code = cli.main(args=args, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.ClickException as problem:
         problem.show()
-        sys.exit(2)
+        return 2
     except PaxcheckError as problem:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(3)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(2)
+        _tell(str(problem))
+        return 2
+    except (click.Abort, KeyboardInterrupt) as problem:
+        lines = model_lines((problem.__cause__ or problem).__traceback__)
+        click.echo(f"stopped at {lines[-1][0]} in {lines[-1][1]}" if lines else "stopped", err=True)
+        return 3
+    except MemoryError:
+        click.echo("stopped: the machine has no more memory", err=True)
+        return 3
+    except SystemExit:  # click's answer to a closed pipe
+        give_up_stdout()
+        return 2
+    except OSError as problem:
+        _tell(f"{problem.filename or 'the output'}: {problem.strerror or problem}")
+        give_up_stdout()
+        return 2
+    except BaseException as problem:
+        _tell(f"this is a bug in paxcheck, please report it: {in_one_line(problem)}")
+        click.echo("".join(format_exception(problem, limit=-_FRAMES)), err=True, nl=False)
+        return 2
+
+
+def _tell(text: str) -> None:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)

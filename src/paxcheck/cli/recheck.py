@@ -11,6 +11,7 @@ import click
 from paxcheck import __version__
 from paxcheck.cli.options import limit_options, limits
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.streams import aside
 from paxcheck.engine.certificate import (
     Certificate,
     certify,
@@ -48,7 +49,8 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
     """
     old = read_certificate(certificate)
     model = load_model(old.model)
-    protocol = _protocol(old, model.protocol)
+    with aside():
+        protocol = _protocol(old, model.protocol)
     if source_digest(model.path) != old.source:
         raise UsageError(
             f"the model {old.model} has changed since {certificate} was made",
@@ -57,14 +59,15 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
     if engine == "auto":
         engine = "reference" if old.engine == "compiled" else "compiled"
     properties = [p for p in protocol.properties() if p.name in old.properties]
-    verdict = explore(
-        System(protocol),
-        engine=engine,
-        properties=properties,
-        limits=limits(**limit_values),
-        report=reporter(),
-        digest=True,
-    )
+    with aside():
+        verdict = explore(
+            System(protocol),
+            engine=engine,
+            properties=properties,
+            limits=limits(**limit_values),
+            report=reporter(),
+            digest=True,
+        )
     clear_line()
     new = certify(verdict, protocol, model=old.model, path=model.path, version=__version__)
     limited = verdict.stopped is not None and old.complete
@@ -87,7 +90,7 @@ def command(certificate: Path, engine: EngineName, form: str, **limit_values: An
 
 
 def _protocol(old: Certificate, kind: type[Protocol]) -> Protocol:
-    return kind(network=old.network, faults=old.faults, without=old.without, **old.parameters)
+    return kind.made(network=old.network, faults=old.faults, without=old.without, **old.parameters)
 
 
 def _text(old: Certificate, new: Certificate, found: list[str], stopped: str | None) -> str:

@@ -8,6 +8,7 @@ import click
 
 from paxcheck.cli.report import Story, tell_story
 from paxcheck.cli.saved import protocol_of, steps_of
+from paxcheck.cli.streams import aside
 from paxcheck.engine.verdict import PropertyVerdict
 from paxcheck.trace.lines import first_lines, lines_of
 from paxcheck.trace.observe.factfile import is_fact_file, read_facts
@@ -30,9 +31,10 @@ def command(file: Path) -> int:
     if is_fact_file(first_lines(str(file), 1)):
         return _facts(file)
     trace = read_trace(file)
-    protocol = protocol_of(trace)
     header = trace.header
-    behavior = replay(protocol, steps_of(trace, protocol))
+    with aside():
+        protocol = protocol_of(trace)
+        behavior = replay(protocol, steps_of(trace, protocol))
     prop = next((p for p in protocol.properties() if p.name == header.property), None)
     found = PropertyVerdict(
         name=header.property or header.model,
