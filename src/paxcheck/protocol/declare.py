@@ -18,7 +18,7 @@ from paxcheck.protocol.fields import Field
 from paxcheck.protocol.messages import Message
 from paxcheck.protocol.values import freeze, settled
 
-VIEWED: Final = frozenset({"kind", "stopped", "_held", "_index", "_local", "_reads", "_shape"})
+VIEWED: Final = frozenset({"kind", "stopped", "_of"})
 """The names that a property's view of a node has for itself."""
 
 _OPERATORS: Final = frozenset(

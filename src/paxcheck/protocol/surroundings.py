@@ -23,6 +23,7 @@ from paxcheck.protocol.values import Record, is_frozen
 
 _PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, range})
 _CONTAINERS: Final = (list, tuple, set, frozenset, deque, bytearray)
+_OURS: Final = {name for base in (Node, Protocol, Record) for name in dir(base)}
 _GONE: Final = object()
 _PARTS_A_CALL: Final = 8
 """So many parts may be looked at for each call of a handler: a few percent of its time."""
@@ -134,11 +135,10 @@ class Surroundings:
                 yield self._place(vars(module), name, f"the global {name}", value)
 
     def _class_places(self, cls: type) -> Iterator[_Place]:
-        ours = {name for base in (Node, Protocol, Record) for name in dir(base)}
         for name, value in vars(cls).items():
             is_data = not callable(value) and not hasattr(value, "__get__")
             declared = _module_of(type(value)).startswith("paxcheck.")
-            if is_data and not declared and name not in ours and not name.startswith("__"):
+            if is_data and not declared and name not in _OURS and not name.startswith("__"):
                 yield self._place(vars(cls), name, f"{cls.__name__}.{name}", value)
 
     def _place(self, names: Mapping[Any, Any], key: Any, told: str, value: Any) -> _Place:

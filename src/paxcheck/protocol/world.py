@@ -32,6 +32,7 @@ class World(NamedTuple):
 
 
 _NONE: Final = object()
+_LOOK: Final = "only handlers and actions change a node; a property looks"
 
 
 class NodeView:
@@ -41,12 +42,10 @@ class NodeView:
     states that look the same: also what a method or a property of the node's class looks at.
     """
 
-    __slots__ = ("_held", "_index", "_local", "_reads", "_shape")
-    _shape: NodeShape
-    _index: int
-    _local: Local
-    _reads: set[Part] | None
-    _held: dict[str, Any] | None  # inside of a method: the values that it was given
+    __slots__ = ("_of",)
+    # The node, its place, its state; where looks are recorded; and inside of a method the values
+    # that it was given: the same objects each time. One tuple, because views are made very often.
+    _of: tuple[NodeShape, int, Local, set[Part] | None, dict[str, Any] | None]
 
     def __init__(
         self,
@@ -56,39 +55,41 @@ class NodeView:
         reads: set[Part] | None = None,
         held: dict[str, Any] | None = None,
     ) -> None:
-        put = object.__setattr__
-        put(self, "_shape", shape)
-        put(self, "_index", index)
-        put(self, "_local", local)
-        put(self, "_reads", reads)
-        put(self, "_held", held)
+        object.__setattr__(self, "_of", (shape, index, local, reads, held))
 
     # For `isinstance(view, Acceptor)`, and for `super()` in a method of the node's class.
     @property
     def __class__(self) -> type[Node]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return type(self._shape.prototype)
+        return self.kind
 
     @property
     def name(self) -> str:
         """The node's name."""
-        return self._shape.name
+        return self._of[0].name
 
     @property
     def kind(self) -> type[Node]:
         """The node's class."""
-        return type(self._shape.prototype)
+        return type(self._of[0].prototype)
 
     @property
     def stopped(self) -> bool:
         """Whether the node is down for ever."""
-        if self._reads is not None:
-            self._reads.add((self._index, "stopped"))
-        return self._shape.stopped(self._local)
+        shape, index, local, reads, _ = self._of
+        if reads is not None:
+            reads.add((index, "stopped"))
+        return shape.stopped(local)
 
     def __getattr__(self, name: str) -> Any:
-        shape = self._shape
+        shape, index, local, reads, held = self._of
         if name in shape.names:
-            return self._field(name)
+            if reads is not None:
+                reads.add((index, name))
+            if held is None:
+                return _thawed(shape, local, name)
+            if name not in held:
+                held[name] = _thawed(shape, local, name)
+            return held[name]
         if name in shape.declared:
             return shape.prototype.__dict__[name]  # a constant
         member = _NONE if name.startswith("__") else inspect.getattr_static(self.kind, name, _NONE)
@@ -102,30 +103,17 @@ class NodeView:
         raise ModelError(
             f"{self.kind.__name__}.{name} is set while a property is asked",
             where=where_in_model(),
-            hint="only handlers and actions change a node; a property looks",
+            hint=_LOOK,
         )
-
-    def _field(self, name: str) -> Any:
-        if self._reads is not None:
-            self._reads.add((self._index, name))
-        if self._held is None:
-            return self._thawed(name)
-        if name not in self._held:
-            self._held[name] = self._thawed(name)
-        return self._held[name]
-
-    def _thawed(self, name: str) -> Any:
-        value = self._local[self._shape.names.index(name)]
-        is_ghost = self._shape.declared[name].kind == "ghost"
-        return OrderedSet(value) if is_ghost else thaw(value)
 
     def _member(self, name: str, member: Any) -> Any:
         """A member of the node's class, with this state in the place of `self`."""
+        shape, index, local, reads, held = self._of
         if not hasattr(member, "__get__"):
             return member
-        if self._held is not None:  # asked by a method, which is watched already
+        if held is not None:  # asked by a method, which is watched already
             return member.__get__(self, self.kind)
-        state = NodeView(self._shape, self._index, self._local, self._reads, {})
+        state = NodeView(shape, index, local, reads, {})
         value = member.__get__(state, self.kind)
         if isinstance(member, property):
             state._check_unchanged(name)
@@ -139,33 +127,39 @@ class NodeView:
         return call
 
     def _check_unchanged(self, method: str) -> None:
-        for name, value in (self._held or {}).items():
-            if value != self._thawed(name):
-                kind = self.kind
+        shape, _, local, _, held = self._of
+        for name, value in (held or {}).items():
+            if value != _thawed(shape, local, name):
                 raise ModelError(
-                    f"{kind.__name__}.{method} changes {name} while a property is asked",
-                    where=where_of(inspect.getattr_static(kind, method)) or where_in_model(),
-                    hint="only handlers and actions change a node; a property looks",
+                    f"{self.kind.__name__}.{method} changes {name} while a property is asked",
+                    where=where_of(inspect.getattr_static(self.kind, method)) or where_in_model(),
+                    hint=_LOOK,
                 )
 
     def _all(self) -> tuple[Any, ...]:
         """All that can be seen of the node's state; recorded."""
-        if self._reads is not None:
-            self._reads.update([(self._index, name) for name in self._shape.names])
-        return (*self._local[: len(self._shape.names)], self.stopped)
+        shape, index, local, reads, _ = self._of
+        if reads is not None:
+            reads.update([(index, name) for name in shape.names])
+        return (*local[: len(shape.names)], self.stopped)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same node in the same state."""
         if type(other) is not NodeView:
             return NotImplemented
-        return self._index == other._index and self._all() == other._all()
+        return self._of[1] == other._of[1] and self._all() == other._all()
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        pairs = zip(self._shape.names, self._all(), strict=False)
+        pairs = zip(self._of[0].names, self._all(), strict=False)
         return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
+
+
+def _thawed(shape: NodeShape, local: Local, name: str) -> Any:
+    value = local[shape.names.index(name)]
+    return OrderedSet(value) if shape.declared[name].kind == "ghost" else thaw(value)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
