@@ -141,6 +141,7 @@ def test_what_does_not_depend_on_the_order(code: str) -> None:
     [
         ("return random.choice(self.listed)", "random.choice"),
         ("return choice(self.listed)", "random.choice"),
+        ("return random.Random().random()", "random.Random"),
         ("pick = random; return pick.choice([1])", "random"),
         ("return clock.time()", "time.time"),
         ("return clock.perf_counter_ns()", "time.perf_counter_ns"),
@@ -168,6 +169,7 @@ def test_chance(code: str, what: str) -> None:
     "code",
     [
         "id = 3; return id",
+        "return random.Random(7).choice([1, 2])",
         "random = given; return random.choice(1)",
         "return datetime.timedelta(1)",
         "return self.time.random",
@@ -181,19 +183,36 @@ def test_what_is_not_chance(code: str) -> None:
     check_source(TOP + BODY + code, "/m.py")
 
 
-def test_functions_that_no_method_uses_are_not_looked_at() -> None:
+def refused(source: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        check_source(source, "/m.py")
+    return str(caught.value)
+
+
+def test_functions_that_nothing_uses_are_not_looked_at() -> None:
     unused = "import time\ndef test_speed(): return time.time()\n"
     check_source(unused + "class A:\n    def go(self): pass\n", "/m.py")
-    with pytest.raises(ModelError) as caught:
-        check_source(
-            unused
-            + "def two(): return test_speed()\nclass A:\n    class B:\n        x = 1\n"
-            + "        def go(self): return two()\n",
-            "/m.py",
-        )
-    assert str(caught.value) == f"/m.py:2: test_speed uses time.time{CHANCE}"
-    tree = ast.parse("def f(): g()\ndef g(): f()\nclass A:\n    def m(self): return f\n")
-    assert [function.name for function in functions_of(tree)] == ["A.m", "f", "g"]
+    nested = "class A:\n    class B:\n        x = 1\n        def go(self): return two()\n"
+    told = f"/m.py:2: test_speed uses time.time{CHANCE}"
+    assert refused(unused + "def two(): return test_speed()\n" + nested) == told
+    assert refused(unused + "START = test_speed()\n") == told
+    tree = ast.parse("def f(): g()\ndef g(): f()\nclass A:\n    x = 1\n    def m(self): f\n")
+    names = [function.name for function in functions_of(tree)]
+    assert names == ["the file", "A", "A.m", "f", "g"]
+
+
+def test_the_statements_of_a_file_and_of_a_class() -> None:
+    assert refused("VALUES = tuple({'x', 'y'})") == f"/m.py:1: the file {ORDER}"
+    assert refused("class A:\n    X = [*{'x', 'y'}]") == f"/m.py:2: A {ORDER}"
+    assert refused("import random\nX = random.random()") == (
+        f"/m.py:2: the file uses random.random{CHANCE}"
+    )
+    assert (
+        refused("class A:\n    x = id\n    def id(self): pass") == f"/m.py:2: A uses id(){CHANCE}"
+    )
+    check_source("if __name__ == '__main__':\n    import time\n    print(time.time())", "/m.py")
+    check_source("import random\nVALUES = random.Random(7).sample(range(9), 3)", "/m.py")
+    check_source("def hash(n): return n\nX = hash(1)", "/m.py")
 
 
 def test_a_model_and_the_files_beside_it_are_looked_at(tmp_path: Path) -> None:

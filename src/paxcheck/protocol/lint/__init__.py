@@ -3,7 +3,7 @@
 A step must depend on fields and arguments only. Running it twice in one process does not show that
 it depends on the order of a set (Python walks it in the order of hashes, which change from run to
 run, PYTHONHASHSEED), and not always that it depends on chance. So the text of the model is looked
-at once, when it is loaded: its methods, and the functions of the file that they use.
+at once, when it is loaded: its statements, its methods, and the functions that they use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paxcheck.protocol.lint.chance import Chance
 from paxcheck.protocol.lint.functions import Function, functions_of
 from paxcheck.protocol.lint.set_order import SetOrder
 
-Finding = tuple[ast.AST, str, str]
+Finding = tuple[ast.expr, str, str]
 """Where, what the code does, and what to do."""
 
 
@@ -28,7 +28,7 @@ def check_source(source: str, file: str) -> None:
         for place, what, hint in _findings(function, order, chance):
             raise ModelError(
                 f"{function.name} {what}",
-                where=Where(file, getattr(place, "lineno", function.node.lineno)),
+                where=Where(file, place.lineno),
                 hint=hint,
             )
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from paxcheck.protocol.lint.functions import Function
+from paxcheck.protocol.lint.functions import FUNCTIONS, Function, functions_of
 
 _CHANCE: Final = (
     "random", "secrets", "time", "uuid.uuid1", "uuid.uuid4", "numpy.random",
@@ -30,28 +30,38 @@ class Chance:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
                     self._imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        self._defined = {
-            name.id for name in ast.walk(tree)
-            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-        } | {
-            node.name for node in tree.body
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        }  # fmt: skip
+        whole_file = next(functions_of(tree))
+        self._defined = whole_file.own_names | {
+            node.name for node in tree.body if isinstance(node, (*FUNCTIONS, ast.ClassDef))
+        }
 
     def places(self, function: Function) -> Iterator[tuple[ast.expr, str]]:
         """Where the function uses such a thing, and its name."""
         own = function.own_names
-        for node in ast.walk(function.node):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        for node in self._parts(function.node, own):
+            if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(
+                node.ctx, ast.Load
+            ):
+                continue
+            if isinstance(node, ast.Name):
                 known = node.id in own or node.id in self._defined or node.id in self._imported
                 if node.id in _BUILTINS and not known:
                     yield node, f"{node.id}()"
-            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                name = self._dotted(node, own)
-                if name in _CHANCE or name.rpartition(".")[0] in _CHANCE:
-                    yield node, name
-                elif isinstance(node, ast.Attribute) and node.attr == "__hash__":
-                    yield node, "__hash__()"
+            elif node.attr == "__hash__":
+                yield node, "__hash__()"
+            name = self._dotted(node, own)
+            if name in _CHANCE or name.rpartition(".")[0] in _CHANCE:
+                yield node, name
+
+    def _parts(self, node: ast.AST, own: frozenset[str]) -> Iterator[ast.AST]:
+        """All nodes but `random.Random(7)`, whose numbers are the same in every run."""
+        yield node
+        seeded: ast.expr | None = None
+        if isinstance(node, ast.Call) and node.args:
+            seeded = node.func if self._dotted(node.func, own) == "random.Random" else None
+        for child in ast.iter_child_nodes(node):
+            if child is not seeded:
+                yield from self._parts(child, own)
 
     def _dotted(self, node: ast.expr, own: frozenset[str]) -> str:
         if isinstance(node, ast.Attribute):

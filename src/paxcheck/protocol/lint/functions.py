@@ -1,4 +1,4 @@
-"""The functions of a model file that can decide a step: all methods, and what they use."""
+"""The code of a model file that can decide a step: its statements, all methods, what they use."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
 class Function:
-    """One function with its class, if it is a method, and the names that it binds itself."""
+    """One function with its class, if it is a method, and the names that it binds itself.
 
-    node: Definition
+    Or the statements of a class or of the file, which are run when it is loaded.
+    """
+
+    node: Definition | ast.Module
     cls: ast.ClassDef | None = None
 
     @property
     def name(self) -> str:
-        """As it is told: `Class.method` or `function`."""
+        """As it is told: `Class.method`, `function`, `Class` or `the file`."""
+        if isinstance(self.node, ast.Module):
+            return self.cls.name if self.cls else "the file"
         return f"{self.cls.name}.{self.node.name}" if self.cls else self.node.name
 
     @property
@@ -39,10 +45,11 @@ class Function:
 
 
 def functions_of(tree: ast.Module) -> Iterator[Function]:
-    """All methods, then the functions at the top level that they use, also by way of others."""
+    """The file's own statements, all classes with their methods, and the functions they use."""
     top = {node.name: node for node in tree.body if isinstance(node, Definition)}
-    todo: list[Function] = []
+    todo = [Function(_statements(tree.body))]
     for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+        todo.append(Function(_statements(cls.body), cls))
         todo += [Function(node, cls) for node in cls.body if isinstance(node, Definition)]
     done: set[str] = set()
     while todo:
@@ -54,7 +61,19 @@ def functions_of(tree: ast.Module) -> Iterator[Function]:
                 todo.append(Function(top[node.id]))
 
 
-def returned_by(function: Definition) -> list[ast.expr]:
+def _statements(body: list[ast.stmt]) -> ast.Module:
+    """What is run when a body is loaded, without what only a script does."""
+    others = (*FUNCTIONS, ast.ClassDef)
+    kept = [node for node in body if not isinstance(node, others) and not _only_in_a_script(node)]
+    return ast.Module(kept, [])
+
+
+def _only_in_a_script(node: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__": ...`."""
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def returned_by(function: Definition | ast.Module) -> list[ast.expr]:
     """What it returns, without what functions inside of it return."""
     found: list[ast.expr] = []
     todo: list[ast.AST] = list(function.body)
