@@ -90,6 +90,10 @@ SWALLOWED = {
         "FILE:15: A.c is a constant and cannot change\n"
         "  a value that changes is durable(...) or volatile(...)",
     ),
+    "no class of messages": (
+        "try: self.sent('Ping')\nexcept Exception: self.x = 1",
+        "FILE:15: sent() is asked for 'Ping', which is no class of messages\n  sent(Accepted)",
+    ),
     "a ghost that is read": (
         "try: self.x = len(self.g)\nexcept: self.x = 1",
         "FILE:15: g is a ghost field: handlers may only add to it\n"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
-from paxcheck.protocol.messages import PUBLISHED, Envelope, Message, stamped
+from paxcheck.protocol.messages import PUBLISHED, Envelope, Message, check_message_class, stamped
 from paxcheck.protocol.node import Node, Rule
 from paxcheck.protocol.values import Value, check_immutable, freeze, order_key
 
@@ -162,6 +162,7 @@ class Run:
     @_ending
     def sent_messages(self, kind: type[Message]) -> tuple[Message, ...]:
         """Answer `sent`, and record the question."""
+        check_message_class(kind)
         if self.asking is None:
             raise ModelError(
                 f"{self.where} asks which {kind.__name__} messages were sent",

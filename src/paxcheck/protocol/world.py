@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
-from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.messages import Envelope, Message, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.node import Node
 from paxcheck.protocol.values import OrderedSet, ordered, show, thaw
@@ -194,6 +194,7 @@ class WorldView:
 
         In a `set` network these are all that were ever sent; elsewhere those in transit.
         """
+        check_message_class(kind)
         if self._reads is not None:
             self._reads.add(kind)
         copies = self._system.net.copies(self._world.network)
