@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
     PaxcheckError,
     UsageError,
     Where,
@@ -196,8 +197,6 @@ def _executed(path: Path) -> ModuleType:
         check_source(_text_of(path), str(path))
         sys.modules[path.stem] = module
         spec.loader.exec_module(module)
-    except PaxcheckError:
-        raise
     except (UnicodeDecodeError, OSError) as problem:
         raise UsageError(
             f"{path} cannot be read as Python: {problem}", hint="save it as UTF-8"
@@ -207,7 +206,9 @@ def _executed(path: Path) -> ModuleType:
             f"the model is not valid Python: {problem.msg}",
             where=Where(problem.filename or str(path), problem.lineno or 1),
         ) from None
-    except (Exception, SystemExit) as problem:
+    except NOT_THE_MODELS:
+        raise
+    except BaseException as problem:
         lines = model_lines(problem.__traceback__)
         raise PaxcheckError(
             f"the model fails while it is loaded: {in_one_line(problem)}",

@@ -61,7 +61,11 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line; whatever goes wrong ends with one message and its exit code."""
     prepare()
-    sys.exit(_exit_code(args))
+    try:
+        code = _exit_code(args)
+    except BaseException:  # nothing can be told any more: a model closed stderr, say
+        code = 2
+    sys.exit(code)
 
 
 def _exit_code(args: list[str] | None) -> int:

@@ -52,6 +52,10 @@ class UsageError(PaxcheckError):
     """An option or a parameter makes no sense."""
 
 
+NOT_THE_MODELS: Final = (PaxcheckError, KeyboardInterrupt, MemoryError)
+"""What goes through a model's code but is not its own exception; all others are, exits too."""
+
+
 def short_path(file: str) -> str:
     """The path as the reader would type it: relative to the current folder when inside it."""
     try:

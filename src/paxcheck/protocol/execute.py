@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from paxcheck.protocol.errors import ModelError, Where, in_one_line, model_lines, where_of
+from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
+    ModelError,
+    Where,
+    in_one_line,
+    model_lines,
+    where_of,
+)
 from paxcheck.protocol.fields import Field
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.node import Node, handlers_of
@@ -183,15 +190,13 @@ class NodeShape:
             returned = getattr(node, method)(*arguments)
             if run.ended is not None:
                 raise run.ended  # the handler caught what ends its step
-        except NoBranch:
-            return None
-        except (ModelError, MemoryError):
-            raise
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             if isinstance(run.ended, NoBranch):
                 return None
             if run.ended is not None:
                 raise run.ended from None
+            if isinstance(problem, NOT_THE_MODELS):
+                raise
             return self._failed(run, local, problem)
         finally:
             run.ended = None  # it knows its frames, and they know the run
@@ -210,6 +215,12 @@ class NodeShape:
             # The assignment is over when the value is looked at: name the method.
             problem.where = where_of(getattr(type(node), method))
             raise
+        except KeyError as problem:
+            raise ModelError(
+                f"{run.where} removes the field {problem}",
+                where=where_of(getattr(type(node), method)),
+                hint="a field always has a value, which may be None",
+            ) from None
         return Outcome(
             self._with_hidden(local, fields),
             tuple(run.sends),

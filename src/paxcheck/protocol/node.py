@@ -59,7 +59,9 @@ class Rule:
         if node is None:
             return self
 
-        def ask(*args: Any) -> bool:
+        def ask(*args: Any, **named: Any) -> bool:
+            if named:  # recorded by their places
+                args = inspect.signature(self.method).bind(node, *args, **named).args[1:]
             run = node._run  # pyright: ignore[reportPrivateUsage]
             return self.answer(node, args) if run is None else run.ask_rule(self, node, args)
 
@@ -170,6 +172,12 @@ class Node:
                 "let the handler change the field",
             )
         self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        self._refuse(
+            f"{type(self).__name__}.{name} is deleted",
+            "a field always has a value, which may be None",
+        )
 
     def _refuse(self, what: str, hint: str) -> NoReturn:
         problem = ModelError(what, where=where_in_model(), hint=hint)

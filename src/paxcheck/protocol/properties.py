@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from paxcheck.protocol.declare import check_plain
-from paxcheck.protocol.errors import ModelError, PaxcheckError, Where, raised, where_of
+from paxcheck.protocol.errors import NOT_THE_MODELS, ModelError, Where, raised, where_of
 
 Kind = Literal["invariant", "step_invariant", "reachable", "at_end", "no_exception"]
 Method = Callable[..., Any]
@@ -41,9 +41,9 @@ class Property:
         """
         try:
             result = self.check(subject)
-        except (PaxcheckError, MemoryError):
+        except NOT_THE_MODELS:
             raise
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             raise raised(f"property {self.name}", problem, self.where) from None
         if result is None or result is True:
             return None

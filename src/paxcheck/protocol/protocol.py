@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
     ModelError,
-    PaxcheckError,
     UsageError,
     raised,
     where_of,
@@ -38,13 +38,14 @@ class Scope:
         *,
         network: str | None = None,
         faults: Mapping[str, int] | None = None,
-        without: Sequence[str] = (),
+        without: Sequence[str] | str = (),
         **params: Any,
     ) -> None:
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "faults", dict(faults or {}))
-        object.__setattr__(self, "without", tuple(without))
+        rules = (without,) if isinstance(without, str) else tuple(without)
+        object.__setattr__(self, "without", rules)
         object.__setattr__(self, "params", params)
 
 
@@ -154,14 +155,14 @@ class Protocol:
 
     def _made_nodes(self) -> tuple[Node, ...]:
         what = f"{type(self).__name__}.nodes()"
-        where = where_of(type(self).nodes)
+        where = where_of(type(self).nodes) or where_of_class(type(self), "nodes")
         hint = "return the nodes in a list: return [Acceptor('a1'), ...]"
         try:
             given: Any = self.nodes()
             nodes = _tuple(given) if isinstance(given, Iterable) else None
-        except PaxcheckError:
+        except NOT_THE_MODELS:
             raise
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             raise raised(what, problem, where) from None
         if nodes is None:
             raise ModelError(f"{what} returned {given!r}", where=where, hint=hint)
@@ -186,12 +187,12 @@ class Protocol:
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """What `symmetry` gives, checked. Raises ModelError."""
         what = f"{type(self).__name__}.symmetry()"
-        where = where_of(type(self).symmetry)
+        where = where_of(type(self).symmetry) or where_of_class(type(self), "symmetry")
         try:
             given = [group if isinstance(group, str) else tuple(group) for group in self.symmetry()]
-        except PaxcheckError:
+        except NOT_THE_MODELS:
             raise
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:
             raise raised(what, problem, where) from None
         for group in given:
             if isinstance(group, str):
@@ -204,7 +205,15 @@ class Protocol:
 
     def properties(self) -> tuple[Property, ...]:
         """The properties, in the order of the text; the built-in one comes last."""
-        return (*properties_of(self), NO_EXCEPTION)
+        own = properties_of(self)
+        for prop in own:
+            if prop.name == NO_EXCEPTION.name:
+                raise ModelError(
+                    f"the property {prop.name} is built in",
+                    where=prop.where,
+                    hint="give yours another name",
+                )
+        return (*own, NO_EXCEPTION)
 
     @classmethod
     def name(cls) -> str:
@@ -246,10 +255,10 @@ class Protocol:
         """The protocol with these arguments. Raises ModelError where its own constructor fails."""
         try:
             return cls(**settings)
-        except PaxcheckError:
+        except NOT_THE_MODELS:
             raise
-        except (Exception, SystemExit) as problem:
-            raise raised(f"{cls.__name__}(...)", problem, where_of(cls.__init__)) from None
+        except BaseException as problem:
+            raise raised(f"{cls.__name__}(...)", problem, where_of_class(cls)) from None
 
 
 def _tuple(given: Any) -> tuple[Any, ...]:

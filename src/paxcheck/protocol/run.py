@@ -52,11 +52,7 @@ def _ending(method: F) -> F:
     def noting(self: Run, *args: Any) -> Any:
         try:
             return method(self, *args)
-        except Exception as problem:
-            if isinstance(problem, ModelError):
-                self.ended = problem
-            raise
-        except BaseException as problem:
+        except (ModelError, NoBranch, KeyboardInterrupt) as problem:
             self.ended = problem
             raise
 
@@ -170,7 +166,11 @@ class Run:
                 hint="only an action may ask, and only in a set network (network = 'set')",
             )
         self.reads.add(kind)
-        return self.asking(kind)
+        try:
+            return self.asking(kind)
+        except BaseException as problem:  # an engine that does not tell now
+            self.ended = problem
+            raise
 
     @_ending
     def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:

@@ -9,11 +9,12 @@ order. `thaw` gives a handler a fresh mutable copy back.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, dataclass_transform
 
-from paxcheck.protocol.errors import ModelError, where_in_model
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of, where_of_class
 
 Value = Any
 """A frozen value: None, bool, int, str, bytes, Enum, Record, or a tuple / frozenset of such."""
@@ -54,6 +55,14 @@ class Record:
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in ("_hash", "_key", "_checked", "__eq__", "__hash__"):
+            if name in vars(cls) or name in inspect.get_annotations(cls):
+                raise ModelError(
+                    f"{cls.__name__} defines {name}, which every record has already",
+                    where=where_of(vars(cls).get(name)) or where_of_class(cls, name),
+                    hint="two records are equal when class and fields are equal; "
+                    "a field may have any other name",
+                )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
         if order:
@@ -159,22 +168,33 @@ def freeze(value: Any, what: str) -> Value:
 
     `what` names the value in the error. Raises ModelError for a type that cannot be frozen.
     """
+    try:
+        return _frozen(value, what)
+    except RecursionError:
+        raise ModelError(
+            f"{what} is nested too deeply, or holds itself",
+            where=where_in_model(),
+            hint="a state is a finite value: None, int, str, records, tuples and the like",
+        ) from None
+
+
+def _frozen(value: Any, what: str) -> Value:
     kind = value.__class__
     if kind in _ATOMS:
         return value
     if isinstance(value, Record):
         return check_immutable(value, what)
     if kind is tuple:
-        return tuple([freeze(item, what) for item in value])
+        return tuple([_frozen(item, what) for item in value])
     if isinstance(value, dict):
-        items = [(freeze(k, what), freeze(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        items = [(_frozen(k, what), _frozen(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
     if kind in _FROZENSETS:
-        return FrozenOrderedSet([freeze(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
+        return FrozenOrderedSet([_frozen(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, set):
-        return (SET, *sorted((freeze(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
+        return (SET, *sorted((_frozen(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
     if kind is list:
-        return (LIST, *(freeze(item, what) for item in value))
+        return (LIST, *(_frozen(item, what) for item in value))
     return check_immutable(value, what)
 
 

@@ -81,6 +81,8 @@ class NodeView:
         return shape.stopped(local)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_of" or name.startswith("__"):
+            raise AttributeError(name)  # Python looks for what is not there
         shape, index, local, reads, held = self._of
         if name in shape.names:
             if reads is not None:
@@ -92,7 +94,7 @@ class NodeView:
             return held[name]
         if name in shape.declared:
             return shape.prototype.__dict__[name]  # a constant
-        member = _NONE if name.startswith("__") else inspect.getattr_static(self.kind, name, _NONE)
+        member = inspect.getattr_static(self.kind, name, _NONE)
         if member is _NONE:
             raise AttributeError(
                 f"{self.kind.__name__} has no field {name}; its fields: {', '.join(shape.declared)}"
