@@ -68,8 +68,8 @@ class Server(Node):
 
 
 class Broadcast(Protocol):
-    servers: int = param(3, "number of servers")
-    values: int = param(2, "how many of them have a value to tell")
+    servers: int = param(3, "number of servers", least=1)
+    values: int = param(2, "how many of them have a value to tell", least=0, most=len(VALUES))
 
     scopes = {
         "default": Scope("two values: two servers decide differently"),

@@ -123,9 +123,11 @@ class Acceptor(Node):
 class Majority(Protocol):
     network = "bag"  # each question arrives at most once, so it is answered at most once
 
-    acceptors: int = param(3, "number of acceptors")
-    proposers: int = param(2, "number of proposers, each with its own value")
-    rounds: int = param(1, "ballots that each proposer may start")
+    acceptors: int = param(3, "number of acceptors", least=1)
+    proposers: int = param(
+        2, "number of proposers, each with its own value", least=1, most=len(VALUES)
+    )
+    rounds: int = param(1, "ballots that each proposer may start", least=0)
 
     scopes = {
         "default": Scope("two proposers, one ballot each: broken"),

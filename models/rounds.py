@@ -77,8 +77,10 @@ class Acceptor(Node):
 
 
 class Rounds(Protocol):
-    acceptors: int = param(3, "number of acceptors")
-    proposers: int = param(2, "number of proposers, each with its own value")
+    acceptors: int = param(3, "number of acceptors", least=1)
+    proposers: int = param(
+        2, "number of proposers, each with its own value", least=1, most=len(VALUES)
+    )
     stubborn: bool = param(False, "whether an acceptor never changes its mind")
 
     scopes = {

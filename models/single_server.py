@@ -82,7 +82,7 @@ class Server(Node):
 
 
 class SingleServer(Protocol):
-    clients: int = param(2, "number of clients, each with its own value")
+    clients: int = param(2, "number of clients, each with its own value", least=1, most=len(VALUES))
 
     scopes = {
         "default": Scope("two clients, nothing fails"),

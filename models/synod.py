@@ -164,10 +164,12 @@ class Learner(Node):
 
 
 class Synod(Protocol):
-    acceptors: int = param(3, "number of acceptors")
-    proposers: int = param(2, "number of proposers, each with its own value")
-    learners: int = param(0, "number of learners")
-    rounds: int = param(1, "ballots that each proposer may start")
+    acceptors: int = param(3, "number of acceptors", least=1)
+    proposers: int = param(
+        2, "number of proposers, each with its own value", least=1, most=len(VALUES)
+    )
+    learners: int = param(0, "number of learners", least=0)
+    rounds: int = param(1, "ballots that each proposer may start", least=0)
     quorums: str = param("majority", "majority, all, any:K, flexible:P1,P2 or grid:RxC")
 
     scopes = {

@@ -6,14 +6,28 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+import tokenize
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from paxcheck.protocol.errors import PaxcheckError, UsageError, Where, is_model_file, model_lines
-from paxcheck.protocol.lint import check_set_order
+from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
+    PaxcheckError,
+    UsageError,
+    Where,
+    in_one_line,
+    is_model_file,
+    lines_in_words,
+    model_lines,
+    where_of_class,
+)
+from paxcheck.protocol.lint import check_source
 from paxcheck.protocol.node import Node
 from paxcheck.protocol.protocol import Protocol, Scope
 
@@ -76,7 +90,7 @@ def page(name: str) -> str:
 def bundled_models() -> list[str]:
     """The names of the bundled models, in the order of the ladder."""
     names = {p.stem for p in models_folder().glob("*.py") if not p.stem.startswith("_")}
-    order = list(_manifest(models_folder()))
+    order = list(_manifest())
     return [n for n in order if n in names] + sorted(names - set(order))
 
 
@@ -95,65 +109,161 @@ def load_model(name: str) -> Model:
                 hint=f"bundled: {', '.join(bundled_models())}; your own: its path, ending in .py",
             )
     if not path.is_file():
-        raise UsageError(f"there is no file {path}")
-    module = _run(path)
-    return Model(
-        path.stem, path, _protocol_in(module, path), _manifest(path.parent).get(path.stem, {})
-    )
+        raise UsageError(
+            f"there is no file {path}",
+            hint=f"give the path of a model, or a bundled one: {', '.join(bundled_models())}",
+        )
+    protocol = _protocol_in(_run(path.resolve()), path)
+    is_bundled = path.resolve().parent == models_folder().resolve()
+    expected = _manifest().get(path.stem, {}) if is_bundled else {}
+    return Model(path.stem, path, protocol, expected)
 
 
 def _run(path: Path) -> ModuleType:
-    """Import the file under its own name; models beside it can be imported by theirs."""
-    folder = str(path.parent.resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    """Import the file under its own name; files beside it, and bundled models, by theirs.
+
+    What it prints goes to stderr: stdout is for results.
+    """
     known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path.resolve()):
+    if known is not None and getattr(known, "__file__", None) == str(path):
         return known
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    if _is_library(path.stem):
+        raise UsageError(
+            f"{path}: there is a Python module {path.stem!r} already, and the two would be mixed "
+            "up",
+            hint=f"rename the file, for example to my_{path.stem.strip('_')}.py",
+        )
+    beside = _Beside([path.parent, models_folder().resolve()])
+    beside.forget_others()
+    before = dict(sys.modules)
+    sys.meta_path.insert(0, beside)
+    try:
+        with redirect_stdout(sys.stderr):
+            module = _executed(path)
+            files = {n: str(file) for n, file in beside.found.items() if n in sys.modules}
+            for file in files.values():
+                check_source(_text_of(Path(file)), file)
+    except BaseException:
+        # Nothing of it stays, so that the next try says the same.
+        for name in (path.stem, *beside.found):
+            sys.modules.pop(name, None)
+            if name in before:
+                sys.modules[name] = before[name]
+        raise
+    finally:
+        sys.meta_path.remove(beside)
+    _loaded.update({path.stem: str(path), **files})
+    return module
+
+
+_loaded: dict[str, str] = {}
+"""The models, and the files beside them, that were loaded: name -> file."""
+
+
+class _Beside(MetaPathFinder):
+    """While a model is loaded: first the files beside it, then the bundled models.
+
+    They come before what happens to lie in the current folder, and never instead of a library.
+    """
+
+    def __init__(self, folders: list[Path]) -> None:
+        self._folders = folders
+        self.found: dict[str, Path] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The file of that name, if there is one."""
+        if path is None and not _is_library(fullname):
+            file = self._file_of(fullname)
+            if file is not None:
+                self.found[fullname] = file
+                return importlib.util.spec_from_file_location(fullname, file)
+        return None
+
+    def forget_others(self) -> None:
+        """Forget files of the same names that lie beside another model."""
+        for name, file in list(_loaded.items()):
+            if str(self._file_of(name) or file) != file:
+                del _loaded[name]
+                sys.modules.pop(name, None)
+
+    def _file_of(self, name: str) -> Path | None:
+        files = [folder / f"{name}.py" for folder in self._folders]
+        return next((file for file in files if file.is_file()), None)
+
+
+def _is_library(name: str) -> bool:
+    """Whether this is the name of a module that is no model."""
+    if name == "__main__" or name in sys.stdlib_module_names:
+        return True
+    known = sys.modules.get(name)
+    if known is not None and not is_model_file(getattr(known, "__file__", None) or "<"):
+        return True
+    folders = [folder for folder in sys.path if not is_model_file(f"{folder}/{name}.py")]
+    return PathFinder.find_spec(name, folders) is not None
+
+
+def _executed(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
     try:
-        check_set_order(path.read_text(encoding="utf-8"), str(path.resolve()))
+        check_source(_text_of(path), str(path))
+        sys.modules[path.stem] = module
         spec.loader.exec_module(module)
-    except PaxcheckError:
-        raise
     except (UnicodeDecodeError, OSError) as problem:
-        raise UsageError(f"{path} cannot be read as Python: {problem}") from None
+        raise UsageError(
+            f"{path} cannot be read as Python: {problem}", hint="save it as UTF-8"
+        ) from None
     except SyntaxError as problem:
         raise PaxcheckError(
             f"the model is not valid Python: {problem.msg}",
             where=Where(problem.filename or str(path), problem.lineno or 1),
         ) from None
-    except Exception as problem:
-        lines = [w for w, _ in model_lines(problem.__traceback__) if is_model_file(w.file)]
+    except NOT_THE_MODELS:
+        raise
+    except BaseException as problem:
+        lines = model_lines(problem.__traceback__)
         raise PaxcheckError(
-            f"the model fails while it is loaded: {type(problem).__name__}: {problem}",
-            where=lines[-1] if lines else Where(str(path), 1),
+            f"the model fails while it is loaded: {in_one_line(problem)}",
+            where=lines[-1][0] if lines else Where(str(path), 1),
+            hint="\n  ".join(lines_in_words(lines)),
         ) from None
     return module
 
 
+def _text_of(path: Path) -> str:
+    """The text as Python reads it: with a byte order mark, or in another encoding."""
+    with tokenize.open(path) as file:
+        return file.read()
+
+
 def _protocol_in(module: ModuleType, path: Path) -> type[Protocol]:
+    """The protocol that the file defines; of several the one that derives from the others."""
     own = [
         value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, Protocol)
-        and value.__module__ == module.__name__
+        for value in dict.fromkeys(v for v in vars(module).values() if inspect.isclass(v))
+        if issubclass(value, Protocol) and value.__module__ == module.__name__
     ]
     if not own:
         raise UsageError(
             f"{path} defines no protocol", hint="class MyProtocol(Protocol): def nodes(self): ..."
         )
-    return own[-1]
+    last = [cls for cls in own if not any(o is not cls and issubclass(o, cls) for o in own)]
+    if len(last) > 1:
+        raise PaxcheckError(
+            f"the file defines {len(last)} protocols: {', '.join(c.__name__ for c in last)}",
+            where=where_of_class(last[1]),
+            hint="which one is meant? Keep one in a file, or let one derive from the others",
+        )
+    return last[0]
 
 
-def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """The expected results of the models in a folder: model -> scope -> numbers."""
+def _manifest() -> dict[str, dict[str, Any]]:
+    """The expected results of the bundled models: model -> scope -> numbers."""
     try:
-        return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return json.loads((models_folder() / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}

@@ -94,9 +94,9 @@ class Acceptor(Node):
 
 
 class CountingScope(Protocol):
-    acceptors: int = param(3, "number of acceptors")
-    proposers: int = param(2, "number of proposers")
-    rounds: int = param(1, "rounds of each proposer")
+    acceptors: int = param(3, "number of acceptors", least=1)
+    proposers: int = param(2, "number of proposers", least=1)
+    rounds: int = param(1, "rounds of each proposer", least=0)
 
     def nodes(self) -> list[Node]:
         names = [f"a{i + 1}" for i in range(self.acceptors)]

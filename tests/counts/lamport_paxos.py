@@ -91,9 +91,9 @@ class Acceptor(Node):
 
 
 class LamportPaxos(Protocol):
-    acceptors: int = param(3, "number of acceptors")
-    ballots: int = param(2, "number of ballots")
-    values: int = param(2, "number of values")
+    acceptors: int = param(3, "number of acceptors", least=1)
+    ballots: int = param(2, "number of ballots", least=1)
+    values: int = param(2, "number of values", least=1)
 
     def nodes(self) -> list[Node]:
         names = [f"a{i}" for i in range(1, self.acceptors + 1)]

@@ -190,8 +190,8 @@ class Server(Node):
 
 class StaterightPaxos(Protocol):
     network = "bag"
-    clients: int = param(2, "number of clients")
-    servers: int = param(3, "number of servers")
+    clients: int = param(2, "number of clients", least=1, most=2)
+    servers: int = param(3, "number of servers", least=2)
     recorded: bool = param(True, "whether the clients' history is part of the state")
 
     def nodes(self) -> list[Node]:

@@ -75,7 +75,7 @@ class TransactionManager(Node):
 
 
 class TwoPhaseCommit(Protocol):
-    managers: int = param(3, "number of resource managers")
+    managers: int = param(3, "number of resource managers", least=1)
 
     def nodes(self) -> list[Node]:
         return [

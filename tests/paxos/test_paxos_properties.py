@@ -1,11 +1,15 @@
 """The properties of single-decree Paxos as plain functions, sentence by sentence."""
 
+from itertools import combinations
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paxcheck.paxos import Ballot, Promised, Vote, properties
+from paxcheck.paxos import Ballot, Promised, Proposed, Vote, Voted, properties
 from paxcheck.paxos.facts import config
 from paxcheck.paxos.leases import Claim, lease_exclusion
+from paxcheck.protocol import quorum_system
 
 ONE, TWO, THREE = Ballot(1, "p1"), Ballot(2, "p2"), Ballot(3, "p1")
 ABC = config("abc").is_quorum
@@ -104,3 +108,23 @@ def test_leases() -> None:
     # A long lease is not hidden by a short one inside it.
     inside = Claim("a", 1, 2)
     assert lease_exclusion([Claim("a", 0, 9), inside, Claim("b", 5, 6)], 0) is not None
+
+
+VOTES = st.builds(
+    Voted, st.sampled_from("abcd"), st.builds(Ballot, st.integers(1, 4), st.just("p")),
+    st.sampled_from("xy"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["majority", "any:1", "flexible:2,1", "grid:2x2", "all"])
+@given(votes=st.lists(VOTES, max_size=6))
+def test_p2c_is_what_the_paper_says(text: str, votes: list[Voted]) -> None:
+    """For some quorum: nobody in it voted earlier, or its latest votes are for the value."""
+    quorums = quorum_system(text, "abcd")
+    proposal = Proposed("p", Ballot(4, "p"), "x", frozenset())
+    safe = False
+    for quorum in [set(c) for n in range(5) for c in combinations("abcd", n)]:
+        cast = [v for v in votes if v.acceptor in quorum and v.ballot < proposal.ballot]
+        last = max([v.ballot for v in cast], default=None)
+        safe |= quorums.phase1(quorum) and {v.value for v in cast if v.ballot == last} <= {"x"}
+    assert (properties.p2c([proposal], votes, quorums) is None) is safe

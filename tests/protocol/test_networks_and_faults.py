@@ -22,13 +22,13 @@ class Tick(Message):
 
 
 class Sender(Node):
-    sent: int = durable(0)
+    ticks: int = durable(0)
 
     @action
     def tick(self) -> None:
-        if self.sent < 2:
-            self.sent += 1
-            self.send("b", Tick(self.sent))
+        if self.ticks < 2:
+            self.ticks += 1
+            self.send("b", Tick(self.ticks))
 
 
 class Receiver(Node):
@@ -68,7 +68,7 @@ class Pair(Protocol):
     @reachable
     def empty_disk(self, world: WorldView) -> bool:
         """The disk of a can be empty after it sent."""
-        return world["a"].sent == 0 and world["b"].last > 0
+        return world["a"].ticks == 0 and world["b"].last > 0
 
 
 def look(network: str, **faults: int) -> tuple[tuple[int, int, int], set[str]]:

@@ -36,6 +36,9 @@ def test_systems(text: str, members: tuple[str, ...], count: tuple[int, int], sa
     system = quorum_system(text, members)
     assert str(system) == text
     assert sizes(system) == count
+    minimal = [set(quorum) for quorum in system.minimal1]
+    supersets = [s for s in minimal if any(other < s for other in minimal)]
+    assert (supersets, all(map(system.phase1, minimal))) == ([], True)
     apart = system.disjoint()
     assert (apart is None) is safe
     if apart:
@@ -52,10 +55,31 @@ def test_systems(text: str, members: tuple[str, ...], count: tuple[int, int], sa
         ("flexible:2", "no quorum system is called 'flexible:2'"),
         ("any:6", "a quorum of 6 cannot be made of 5 acceptors"),
         ("any:0", "a quorum of 0 cannot be made of 5 acceptors"),
-        ("grid:2x2", "a grid of 2x2 needs 4 acceptors"),
+        ("grid:2x2", "a grid of 2x2 needs 4 acceptors, and there are 5"),
+        ("grid:0x3", "a grid has at least one row and one column, not 0x3"),
+        ("grid:-1x-5", "a grid has at least one row and one column, not -1x-5"),
     ],
 )
 def test_errors(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         quorum_system(text, FIVE)
     assert str(caught.value).split("\n")[0] == message
+
+
+def test_many_acceptors_are_counted_not_listed() -> None:
+    who = [f"a{i}" for i in range(1, 1001)]
+    assert quorum_system("majority", who).disjoint() is None
+    assert quorum_system("majority", who).phase1(who[:501])
+    assert not quorum_system("majority", who).phase2([*who[:500], who[0], "stranger"])
+    apart = quorum_system("flexible:500,500", who).disjoint()
+    assert apart == (frozenset(who[:500]), frozenset(who[500:]))
+    assert quorum_system("grid:20x50", who).disjoint() is None
+
+
+def test_quorums_walk_in_order() -> None:
+    system = quorum_system("any:3", ("c", "a", "b", "d"))
+    assert ["".join(quorum) for quorum in system.minimal1] == ["abc", "acd", "bcd", "abd"]
+    assert ["".join(quorum) for quorum in quorum_system("grid:2x2", "dcba").minimal2] == [
+        "bd",
+        "ac",
+    ]

@@ -151,8 +151,8 @@ WORDS = """\
         answers: {} → {a}
   16. b stops for ever
   17. p takes Answer(ballot 1, ok True) from b
-        raises ValueError: one too many at tests/story/test_words_and_diagram.py:30 in on_answer
-          tests/story/test_words_and_diagram.py:30 in on_answer"""
+        raises ValueError: one too many
+          tests/story/test_words_and_diagram.py:30 in on_answer: raise ValueError("one too many")"""
 
 DIAGRAM = """\
       p          a          b

@@ -22,6 +22,7 @@ from paxcheck.cli.options import (
     threads_option,
 )
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.streams import aside
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.protocol.system import System
@@ -145,27 +146,29 @@ def command(
     if folder is not None:
         how = {"first": first, "symmetry": symmetric}
         checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
-    verdict = explore(
-        System(chosen.protocol),
-        engine=engine,
-        properties=properties,
-        limits=limits(**limit_values),
-        report=None if progress == "none" else reporter(machine=progress == "json"),
-        stop_at_first=first,
-        digest=certificate is not None,
-        symmetric=symmetric,
-        checkpoint=checkpoint,
-        threads=threads or processors(),
-        reduced=reduced,
-    )
+    with aside():
+        verdict = explore(
+            System(chosen.protocol),
+            engine=engine,
+            properties=properties,
+            limits=limits(**limit_values),
+            report=None if progress == "none" else reporter(machine=progress == "json"),
+            stop_at_first=first,
+            digest=certificate is not None,
+            symmetric=symmetric,
+            checkpoint=checkpoint,
+            threads=threads or processors(),
+            reduced=reduced,
+        )
     clear_line()
     if checkpoint is not None:
         tell_how_to_go_on(checkpoint, verdict.stopped)
         checkpoint.close()
     verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope_name)
-    story = report.story_of(
-        verdict, chosen.protocol, properties, witness=bool(names), shortest=True
-    )
+    with aside():
+        story = report.story_of(
+            verdict, chosen.protocol, properties, witness=bool(names), shortest=True
+        )
     saved = "" if save is None else _saved(save, story, chosen)
     if certificate is not None:
         loaded = chosen.model

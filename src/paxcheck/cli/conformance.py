@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from paxcheck.cli.saved import protocol_of
+from paxcheck.cli.streams import aside
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.system import System
@@ -28,7 +29,8 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     collecting = gc.isenabled()
     gc.disable()  # events make no cycles of references: looking for them is lost time
     try:
-        result, name = _result(files, model)
+        with aside():
+            result, name = _result(files, model)
     finally:
         if collecting:
             gc.enable()

@@ -8,6 +8,7 @@ import click
 
 from paxcheck.cli.files import cannot_write, check_writable
 from paxcheck.cli.options import choose, scope_options
+from paxcheck.cli.streams import aside
 from paxcheck.engine.graph import as_dot, state_graph, write_graph
 from paxcheck.plain import count
 from paxcheck.protocol.errors import UsageError
@@ -43,7 +44,8 @@ def command(
     if output is not None:
         check_writable("--output", output)
     chosen = choose(model, scope, settings, without, faults, network)
-    graph = state_graph(System(chosen.protocol), max_states)
+    with aside():
+        graph = state_graph(System(chosen.protocol), max_states)
     if output is None:
         click.echo(as_dot(graph), nl=False)
     else:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from traceback import format_exception
+from typing import Final, NoReturn
 
 import click
 
 from paxcheck import __version__
+from paxcheck.cli.streams import give_up_stdout, prepare
 from paxcheck.plain import printable_lines
-from paxcheck.protocol.errors import PaxcheckError
+from paxcheck.protocol.errors import PaxcheckError, in_one_line, model_lines
 
+_FRAMES: Final = 30  # of a traceback that is a bug of ours
 _COMMANDS = {
     "check": "Check every interleaving of a model.",
     "recheck": "Count again what a certificate says, with another engine.",
@@ -66,21 +69,48 @@ def _color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def main(args: list[str] | None = None) -> Any:
-    """Run the command line; bad input ends with one clear message and exit code 2."""
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line; whatever goes wrong ends with one message and its exit code."""
+    prepare()
+    try:
+        code = _exit_code(args)
+    except BaseException:  # nothing can be told any more: a model closed stderr, say
+        code = 2
+    sys.exit(code)
+
+
+def _exit_code(args: list[str] | None) -> int:
+    """0 and 1 are verdicts: no failure may end with one of them."""
     try:
         code = cli.main(args=args, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.ClickException as problem:
         problem.show()
-        sys.exit(2)
+        return 2
     except PaxcheckError as problem:
-        word = click.style("error:", fg="red", bold=True)
-        click.echo(f"{word} {printable_lines(str(problem))}", err=True, color=_color())
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(3)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(2)
+        _tell(str(problem))
+        return 2
+    except (click.Abort, KeyboardInterrupt) as problem:
+        lines = model_lines((problem.__cause__ or problem).__traceback__)
+        click.echo(f"stopped at {lines[-1][0]} in {lines[-1][1]}" if lines else "stopped", err=True)
+        return 3
+    except MemoryError:
+        click.echo("stopped: the machine has no more memory", err=True)
+        return 3
+    except SystemExit:  # click's answer to a closed pipe
+        give_up_stdout()
+        return 2
+    except OSError as problem:
+        _tell(f"{problem.filename or 'the output'}: {problem.strerror or problem}")
+        give_up_stdout()
+        return 2
+    except BaseException as problem:
+        _tell(f"this is a bug in paxcheck, please report it: {in_one_line(problem)}")
+        click.echo("".join(format_exception(problem, limit=-_FRAMES)), err=True, nl=False)
+        return 2
+
+
+def _tell(text: str) -> None:
+    word = click.style("error:", fg="red", bold=True)
+    click.echo(f"{word} {printable_lines(text)}", err=True, color=_color())

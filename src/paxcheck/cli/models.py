@@ -35,7 +35,7 @@ def command(names: tuple[str, ...], form: str) -> int:
 def _as_text(model: Model, *, in_full: bool) -> str:
     lines = [headline(model)]
     for name, param in model.protocol.declared_params().items():
-        lines.append(f"    --set {name}={param.default}   {param.about}")
+        lines.append(f"    --set {name}={param.default}   {param.about} ({param.range})")
     if in_full:
         lines.append(f"    --network {model.protocol.network}   where a scope sets no other")
     for name, scope in model.scopes.items():
@@ -75,7 +75,10 @@ def _as_json(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "about": model.protocol.about(),
-        "parameters": {n: {"default": p.default, "about": p.about} for n, p in params.items()},
+        "parameters": {
+            n: {"default": p.default, "about": p.about, "least": p.least, "most": p.most}
+            for n, p in params.items()
+        },
         "scopes": {
             name: {
                 "about": scope.about,

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from paxcheck.cli.rulebook import bare, check_rules
+from paxcheck.cli.streams import aside
 from paxcheck.engine.limits import Limits
 from paxcheck.loading import Model, load_model
 from paxcheck.protocol.errors import UsageError
@@ -20,6 +21,7 @@ from paxcheck.protocol.properties import NO_DEADLOCK, Property
 from paxcheck.protocol.protocol import Protocol
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DIGITS: Final = 18  # of a number that anybody can mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,15 @@ def choose(
     name, found = loaded.scope(scope)
     params = dict(_pair("--set", text) for text in settings)
     budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in faults)}
-    if off := [*found.without, *without]:
-        on = loaded.protocol.from_scope(bare(found), network=network, faults=budgets, **params)
-        check_rules(loaded, on, off)
-    protocol = loaded.protocol.from_scope(
-        found, network=network, faults=budgets, without=without, **params
-    )
-    changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
+    with aside():
+        if off := [*found.without, *without]:
+            on = loaded.protocol.from_scope(bare(found), network=network, faults=budgets, **params)
+            check_rules(loaded, on, off)
+        protocol = loaded.protocol.from_scope(
+            found, network=network, faults=budgets, without=without, **params
+        )
+        protocol.node_list()
+        changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
     return Chosen(loaded, protocol, name, changed)
 
 
@@ -186,8 +190,9 @@ def _pair(option: str, text: str, default: str | None = None) -> tuple[str, str]
 
 
 def _count(fault: str, text: str) -> int:
-    if not text.isdecimal():
-        raise UsageError(f"--fault {fault}={text}: how often it may strike is a whole number")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        shown = text if len(text) <= _DIGITS else f"{text[:_DIGITS]}..."
+        raise UsageError(f"--fault {fault}={shown}: how often it may strike is a whole number")
     return int(text)
 
 

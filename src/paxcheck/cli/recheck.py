@@ -17,6 +17,7 @@ from paxcheck.cli.options import (
     threads_option,
 )
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.streams import aside
 from paxcheck.cli.text import configuration
 from paxcheck.engine.certificate import (
     Certificate,
@@ -63,7 +64,8 @@ def command(
     """
     old = read_certificate(certificate)
     model = load_model(old.model)
-    protocol = _protocol(old, model.protocol)
+    with aside():
+        protocol = _protocol(old, model.protocol)
     if source_digest(model.path) != old.source:
         raise UsageError(
             f"the model {old.model} has changed since {certificate} was made",
@@ -73,16 +75,17 @@ def command(
         small = old.distinct_states <= MOST_PLAIN
         engine = "reference" if old.engine == "compiled" and small else "compiled"
     properties = [p for p in known_properties(protocol) if p.name in old.properties]
-    verdict = explore(
-        System(protocol),
-        engine=engine,
-        properties=properties,
-        limits=limits(**limit_values),
-        report=reporter(),
-        digest=True,
-        threads=threads or processors(),
-        reduced=False,
-    )
+    with aside():
+        verdict = explore(
+            System(protocol),
+            engine=engine,
+            properties=properties,
+            limits=limits(**limit_values),
+            report=reporter(),
+            digest=True,
+            threads=threads or processors(),
+            reduced=False,
+        )
     clear_line()
     new = certify(verdict, protocol, model=old.model, path=model.path, version=__version__)
     limited = verdict.stopped is not None and old.complete
@@ -105,7 +108,7 @@ def command(
 
 
 def _protocol(old: Certificate, kind: type[Protocol]) -> Protocol:
-    return kind(network=old.network, faults=old.faults, without=old.without, **old.parameters)
+    return kind.made(network=old.network, faults=old.faults, without=old.without, **old.parameters)
 
 
 def _text(

@@ -23,9 +23,9 @@ def protocol_of(trace: Trace, model: str | None = None) -> Protocol:
         )
     cls = load_model(name).protocol
     params = {k: v for k, v in header.params.items() if k in cls.declared_params()}
-    known = cls(**params).rules()
+    known = cls.made(**params).rules()
     without = [rule for rule in header.without if rule in known] if model is None else []
-    return cls(network=header.network, faults=header.faults, without=without, **params)
+    return cls.made(network=header.network, faults=header.faults, without=without, **params)
 
 
 def steps_of(trace: Trace, protocol: Protocol) -> tuple[Step, ...]:

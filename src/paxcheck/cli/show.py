@@ -9,6 +9,7 @@ import click
 from paxcheck.cli.options import known_properties
 from paxcheck.cli.report import tell_run
 from paxcheck.cli.saved import protocol_of, steps_of
+from paxcheck.cli.streams import aside
 from paxcheck.cli.text import configuration
 from paxcheck.plain import count, printable_lines
 from paxcheck.trace.lines import first_lines, lines_of
@@ -36,8 +37,9 @@ def command(file: Path) -> int:
     if is_fact_file(first_lines(str(file), 1)):
         return _facts(file)
     trace = read_trace(file)
-    protocol = protocol_of(trace)
-    behavior = replay(protocol, steps_of(trace, protocol))
+    with aside():
+        protocol = protocol_of(trace)
+        behavior = replay(protocol, steps_of(trace, protocol))
     click.echo(f"{file}: model {trace.header.model}, {configuration(protocol)}\n")
     return _judged(behavior, trace.header.property)
 
@@ -54,7 +56,8 @@ def _judged(behavior: Behavior, name: str) -> int:
         click.echo(tell_run(plain_title, behavior))
         click.echo(f"\nIt was saved for {name}: the model has no such property any more.")
         return 3
-    found = shows_after(behavior, prop)
+    with aside():
+        found = shows_after(behavior, prop)
     if found is None:
         verb = "reach" if prop.kind == "reachable" else "break"
         click.echo(tell_run(plain_title, behavior))

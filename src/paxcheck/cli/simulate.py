@@ -10,6 +10,7 @@ import click
 from paxcheck.cli import report
 from paxcheck.cli.options import choose, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
+from paxcheck.cli.streams import aside
 from paxcheck.engine.simulate import simulate
 from paxcheck.protocol.system import System
 
@@ -58,20 +59,22 @@ def command(
     """
     chosen = choose(model, scope, settings, without, faults, network)
     properties = chosen.properties(names)
-    verdict = simulate(
-        System(chosen.protocol),
-        seed=seed,
-        walks=walks,
-        steps=steps,
-        properties=properties,
-        limits=limits(**limit_values),
-        report=reporter(),
-    )
+    with aside():
+        verdict = simulate(
+            System(chosen.protocol),
+            seed=seed,
+            walks=walks,
+            steps=steps,
+            properties=properties,
+            limits=limits(**limit_values),
+            report=reporter(),
+        )
     clear_line()
     verdict = replace(verdict, model=chosen.model.name, scope=chosen.scope_name)
-    story = report.story_of(
-        verdict, chosen.protocol, properties, witness=bool(names), shortest=False
-    )
+    with aside():
+        story = report.story_of(
+            verdict, chosen.protocol, properties, witness=bool(names), shortest=False
+        )
     if form == "json":
         click.echo(report.as_json(verdict, chosen, story))
     else:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from paxcheck.engine import reference
 from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.compiled.tables import Unsupported
+from paxcheck.engine.ending import concluded
 from paxcheck.engine.limits import Limits, Report
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.errors import UsageError
@@ -59,8 +59,7 @@ def explore(
                 reduced=reduced,
             )
             why = "the fastest for this system" if engine == "auto" else why
-            notes = (f"engine compiled: {why}", *verdict.notes)
-            return replace(verdict, notes=notes)
+            return concluded(system, verdict, f"engine compiled: {why}")
         except Unsupported as problem:
             if engine == "compiled":
                 raise UsageError(
@@ -77,4 +76,4 @@ def explore(
         digest=digest,
         checkpoint=checkpoint,
     )
-    return replace(verdict, notes=(f"engine reference: {why}", *verdict.notes))
+    return concluded(system, verdict, f"engine reference: {why}")

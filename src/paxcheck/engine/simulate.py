@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 
 from paxcheck.engine.coverage import Counting
+from paxcheck.engine.ending import concluded
 from paxcheck.engine.judge import Judge, property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Report, Watch
 from paxcheck.engine.verdict import Verdict
@@ -77,7 +78,7 @@ def simulate(
     except KeyboardInterrupt:
         stopped = "it was interrupted"
     behaviors = {name: place for name, (place, _) in judge.found.items()}
-    return Verdict(
+    verdict = Verdict(
         engine=f"simulation (seed {seed})",
         distinct_states=len(seen),
         generated_states=generated,
@@ -88,3 +89,4 @@ def simulate(
         stopped=stopped,
         coverage=counting.coverage(),
     )
+    return concluded(system, verdict)

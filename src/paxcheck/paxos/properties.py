@@ -100,12 +100,10 @@ def p2c(
     """
     cast = list(votes)
     for proposal in proposals:
-        safe = any(
-            _allows(proposal, [v for v in cast if v.acceptor in quorum])
-            for quorum in quorums.minimal1
-        )
-        if not safe:
-            against = [v for v in cast if v.ballot < proposal.ballot and v.value != proposal.value]
+        earlier = [v for v in cast if v.ballot < proposal.ballot]
+        against = [v for v in earlier if v.value != proposal.value]
+        bounds = [None, *[v.ballot for v in earlier if v.value == proposal.value]]
+        if not any(_allows(quorums, earlier, against, bound) for bound in bounds):
             told = "; ".join(map(str, against))
             return Broken(
                 f"ballot {proposal.ballot} proposes {proposal.value}, "
@@ -115,10 +113,22 @@ def p2c(
     return None
 
 
-def _allows(proposal: Proposed, votes: list[Voted]) -> bool:
-    earlier = [v for v in votes if v.ballot < proposal.ballot]
-    last = max(earlier, key=lambda v: v.ballot, default=None)
-    return last is None or last.value == proposal.value
+def _allows(
+    quorums: QuorumSystem, earlier: list[Voted], against: list[Voted], bound: Ballot | None
+) -> bool:
+    """Whether some quorum's latest vote is in the ballot `bound` (None: it has no vote).
+
+    `earlier`: all votes; `against`: those for another value. Every superset of a quorum is one, so
+    it is enough to look at all acceptors that may be in it together.
+    """
+    if bound is None:
+        out = {v.acceptor for v in earlier}
+    else:
+        out = {v.acceptor for v in earlier if v.ballot > bound}
+        out |= {v.acceptor for v in against if v.ballot == bound}
+        if all(v.acceptor in out for v in earlier if v.ballot == bound):
+            return False
+    return quorums.phase1([name for name in quorums.members if name not in out])
 
 
 def one_value_per_ballot(votes: Iterable[Voted]) -> Broken | None:

@@ -4,6 +4,7 @@ from paxcheck.protocol.errors import ModelError, PaxcheckError, UsageError
 from paxcheck.protocol.fields import constant, durable, ghost, volatile
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.node import Node, action, rule
+from paxcheck.protocol.params import param
 from paxcheck.protocol.properties import (
     Broken,
     Property,
@@ -12,7 +13,7 @@ from paxcheck.protocol.properties import (
     reachable,
     step_invariant,
 )
-from paxcheck.protocol.protocol import Protocol, Scope, param
+from paxcheck.protocol.protocol import Protocol, Scope
 from paxcheck.protocol.quorums import (
     QuorumSystem,
     any_of,

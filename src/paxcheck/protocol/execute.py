@@ -6,48 +6,39 @@ and the sent messages that the step asked for; it changes nothing outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from paxcheck.protocol.errors import ModelError, Where, model_lines, where_in_model, where_of_code
+from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
+    ModelError,
+    Where,
+    in_one_line,
+    model_lines,
+    where_of,
+)
 from paxcheck.protocol.fields import Field
-from paxcheck.protocol.messages import PUBLISHED, Envelope, Message, stamped
-from paxcheck.protocol.node import Node, Rule, handlers_of
-from paxcheck.protocol.values import Value, check_immutable, freeze, order_key, thaw
+from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.node import Node, handlers_of
+from paxcheck.protocol.run import GhostSet, NoBranch, RuleCall, Run, SentMessages
+from paxcheck.protocol.values import Value, freeze, thaw
 
 Local: TypeAlias = tuple[Value, ...]
 """A node's local state: its durable, volatile and ghost fields in order of declaration, then
 hidden parts that faults need (see `NodeShape`)."""
 
-SentMessages: TypeAlias = Callable[[type[Message]], tuple[Message, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleCall:
-    """One question put to a rule: with which values, and what it said."""
-
-    rule: str
-    args: tuple[Any, ...]
-    allowed: bool
-    switched_off: bool = False
-
-    def __str__(self) -> str:
-        inside = ", ".join(map(str, self.args))
-        return f"{self.rule}({inside}) said {'yes' if self.allowed else 'no'}"
-
 
 @dataclass(frozen=True, slots=True)
 class HandlerError:
-    """An exception that a handler let escape; the lines are the model's own."""
+    """An exception that a handler let escape, in words; the lines are the model's own."""
 
-    type: str
-    message: str
+    told: str
     lines: tuple[tuple[Where, str], ...]
 
     def __str__(self) -> str:
-        where = f" at {self.lines[-1][0]} in {self.lines[-1][1]}" if self.lines else ""
-        return f"{self.type}: {self.message}{where}" if self.message else f"{self.type}{where}"
+        return self.told + (f" at {self.lines[-1][0]} in {self.lines[-1][1]}" if self.lines else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +57,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """All branches of a step, and the classes of sent messages that it asked for."""
+    """All branches of a step, and the classes of sent messages that it asked for.
+
+    `closed`: the rules that were asked in branches which then had nothing to choose.
+    """
 
     outcomes: tuple[Outcome, ...]
     reads: frozenset[type[Message]] = frozenset()
+    closed: tuple[RuleCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,154 +81,6 @@ class NodeFault:
 
     node: str
     kind: str
-
-
-class _NoBranch(Exception):
-    """Raised by `choose` when there is nothing to choose: the step is off."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One run of a handler: the ends of `send`, `choose`, `sent` and of rules."""
-
-    shape: NodeShape
-    where: str
-    prefix: Sequence[int] = ()
-    asking: SentMessages | None = None
-    sends: list[Envelope] = field(default_factory=list[Envelope])
-    taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
-    rules: list[RuleCall] = field(default_factory=list[RuleCall])
-    reads: set[type[Message]] = field(default_factory=set[type[Message]])
-
-    def send(self, receivers: Iterable[str], message: Message) -> None:
-        """Put one copy for each receiver into the network."""
-        message = self._checked(message)
-        for to in receivers:
-            if to not in self.shape.receivers:
-                raise ModelError(
-                    f"{self.shape.name} sends {type(message).__name__} to {to!r}, "
-                    "and there is no such node",
-                    where=where_in_model(),
-                    hint=f"the nodes are {', '.join(self.shape.receivers)}",
-                )
-            if type(message) not in self.shape.receivers[to]:
-                raise ModelError(
-                    f"{to} has no handler for {type(message).__name__}, sent by {self.shape.name}",
-                    where=where_in_model(),
-                    hint=f"add to its class: def on_{_snake(type(message).__name__)}"
-                    f"(self, msg: {type(message).__name__})",
-                )
-            self.sends.append(Envelope(to, message))
-
-    def broadcast(self, message: Message) -> None:
-        """One copy for every other node with a handler for the message."""
-        kind = type(message)
-        others = [
-            name
-            for name, kinds in self.shape.receivers.items()
-            if name != self.shape.name and kind in kinds
-        ]
-        if not others:
-            raise ModelError(
-                f"{self.shape.name} broadcasts {kind.__name__}, which no other node handles",
-                where=where_in_model(),
-                hint="add a handler, or publish() it if only properties ask for it",
-            )
-        self.send(others, message)
-
-    def publish(self, message: Message) -> None:
-        """A message for actions and properties alone."""
-        if self.shape.network != "set":
-            raise ModelError(
-                "publish() needs a set network, where a message stays for ever",
-                where=where_in_model(),
-                hint="in another network keep it in a ghost field",
-            )
-        self.sends.append(Envelope(PUBLISHED, self._checked(message)))
-
-    def choose(self, options: Iterable[Any]) -> Any:
-        """Follow the branch that is being explored, or the first one beyond it."""
-        alternatives = list(options)
-        if isinstance(options, (set, frozenset)):
-            alternatives.sort(key=order_key)
-        if not alternatives:
-            raise _NoBranch
-        depth = len(self.taken)
-        index = self.prefix[depth] if depth < len(self.prefix) else 0
-        if index >= len(alternatives):
-            raise ModelError(
-                f"{self.where} offered another choice when it was run again",
-                where=where_in_model(),
-                hint="a handler must depend on its fields and its message only",
-            )
-        picked = alternatives[index]
-        self.taken.append((index, len(alternatives), freeze(picked, "an option of choose()")))
-        return picked
-
-    def sent_messages(self, kind: type[Message]) -> tuple[Message, ...]:
-        """Answer `sent`, and record the question."""
-        if self.asking is None:
-            raise ModelError(
-                f"{self.where} asks which {kind.__name__} messages were sent",
-                where=where_in_model(),
-                hint="only an action may ask, and only in a set network (network = 'set')",
-            )
-        self.reads.add(kind)
-        return self.asking(kind)
-
-    def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:
-        """Ask a rule, or let pass where it is switched off (what it would say is kept)."""
-        off = asked.name in self.shape.without
-        try:
-            allowed = bool(asked.method(node, *args))
-        except ModelError:
-            raise
-        except Exception:
-            if not off:
-                raise
-            allowed = True
-        frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
-        self.rules.append(RuleCall(asked.name, frozen, allowed, off))
-        return allowed or off
-
-    def _checked(self, message: Message) -> Message:
-        if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ModelError(
-                f"{self.where} sends {message!r}, which is not a Message",
-                where=where_in_model(),
-                hint="class Something(Message): ...",
-            )
-        check_immutable(message, type(message).__name__)
-        return stamped(message, self.shape.name)
-
-
-class _GhostSet:
-    """What a handler sees of a ghost field: it may add, and nothing else."""
-
-    __slots__ = ("_items", "_name")
-
-    def __init__(self, name: str, items: frozenset[Value]) -> None:
-        self._name = name
-        self._items = set(items)
-
-    def add(self, item: Any) -> None:
-        """Remember an item for the properties."""
-        self._items.add(freeze(item, f"an item of {self._name}"))
-
-    def frozen(self) -> frozenset[Value]:
-        """The whole history, for the state."""
-        return frozenset(self._items)
-
-    def _invisible(self, *_: Any) -> Any:
-        raise ModelError(
-            f"{self._name} is a ghost field: handlers may only add to it",
-            where=where_in_model(),
-            hint="a value that the protocol needs is durable(...) or volatile(...)",
-        )
-
-    __iter__ = __len__ = __contains__ = __eq__ = __bool__ = __or__ = __and__ = _invisible
-    __sub__ = __repr__ = __str__ = _invisible
-    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,17 +118,19 @@ class NodeShape:
         where = f"{type(self.prototype).__name__}.{method}"
         outcomes: list[Outcome] = []
         reads: set[type[Message]] = set()
+        closed: list[RuleCall] = []
         for prefix in _branches():
             run = Run(self, where, prefix, sent)
             outcome = self._run_once(run, local, method, message)
-            again = Run(self, where, prefix, sent)
-            if outcome is not None or run.taken:
-                self._same(outcome, self._run_once(again, local, method, message), where, method)
+            again = Run(self, where, prefix, sent, again=True)
+            self._same(outcome, self._run_once(again, local, method, message), where, method)
             reads |= run.reads
             if outcome is not None:
                 outcomes.append(outcome)
+            else:
+                closed += run.rules
             prefix.extend_from(run.taken)
-        return Reaction(tuple(outcomes), frozenset(reads))
+        return Reaction(tuple(outcomes), frozenset(reads), tuple(closed))
 
     def fault(self, local: Local, kind: str) -> Reaction:
         """What a fault does to the node; several outcomes where the fault has a choice."""
@@ -334,21 +183,25 @@ class NodeShape:
         memory = node.__dict__
         memory.update(self.prototype.__dict__)
         for name, kind, value in zip(self.names, self.kinds, local, strict=False):
-            memory[name] = _GhostSet(name, value) if kind == "ghost" else thaw(value)
+            memory[name] = GhostSet(name, value, run) if kind == "ghost" else thaw(value)
         memory["_run"] = run
         try:
-            if message is None:
-                getattr(node, method)()
-            else:
-                getattr(node, method)(message)
-        except _NoBranch:
-            return None
-        except ModelError:
-            raise
-        except RecursionError as problem:
+            arguments = () if message is None else (message,)
+            returned = getattr(node, method)(*arguments)
+            if run.ended is not None:
+                raise run.ended  # the handler caught what ends its step
+        except BaseException as problem:
+            if isinstance(run.ended, NoBranch):
+                return None
+            if run.ended is not None:
+                raise run.ended from None
+            if isinstance(problem, NOT_THE_MODELS):
+                raise
             return self._failed(run, local, problem)
-        except Exception as problem:
-            return self._failed(run, local, problem)
+        finally:
+            run.ended = None  # it knows its frames, and they know the run
+        if returned is not None:
+            self._check_returned(returned, run.where, method)
         try:
             fields = tuple(
                 [
@@ -360,8 +213,14 @@ class NodeShape:
             )
         except ModelError as problem:
             # The assignment is over when the value is looked at: name the method.
-            problem.where = where_of_code(getattr(type(node), method).__code__)
+            problem.where = where_of(getattr(type(node), method))
             raise
+        except KeyError as problem:
+            raise ModelError(
+                f"{run.where} removes the field {problem}",
+                where=where_of(getattr(type(node), method)),
+                hint="a field always has a value, which may be None",
+            ) from None
         return Outcome(
             self._with_hidden(local, fields),
             tuple(run.sends),
@@ -381,22 +240,27 @@ class NodeShape:
     def _durable(self, local: Local) -> tuple[Value, ...]:
         return tuple([v for k, v in zip(self.kinds, local, strict=False) if k == "durable"])
 
-    def _failed(self, run: Run, local: Local, problem: Exception) -> Outcome:
-        text = str(problem).splitlines()
-        error = HandlerError(
-            type(problem).__name__, text[0] if text else "", model_lines(problem.__traceback__)
-        )
+    def _failed(self, run: Run, local: Local, problem: BaseException) -> Outcome:
+        error = HandlerError(in_one_line(problem), model_lines(problem.__traceback__))
         choices = tuple([value for _, _, value in run.taken])
         return Outcome(local, (), choices, tuple(run.rules), error)
+
+    def _check_returned(self, returned: Any, where: str, method: str) -> None:
+        """A decorator can hide from us that a call runs nothing of the body."""
+        if inspect.isgenerator(returned) or inspect.iscoroutine(returned):
+            raise ModelError(
+                f"{where} returned a {type(returned).__name__}: nothing of it ran",
+                where=where_of(getattr(type(self.prototype), method)),
+                hint="write a plain function: steps are atomic, and nothing waits in them",
+            )
 
     def _same(self, one: Outcome | None, two: Outcome | None, where: str, method: str) -> None:
         first = one._result() if one else None  # pyright: ignore[reportPrivateUsage]
         second = two._result() if two else None  # pyright: ignore[reportPrivateUsage]
         if first != second:
-            code = getattr(type(self.prototype), method).__code__
             raise ModelError(
                 f"{where} is not deterministic: run twice on the same state it did two things",
-                where=where_of_code(code),
+                where=where_of(getattr(type(self.prototype), method)),
                 hint="random numbers, clocks, global variables and the order of a set must not "
                 "decide a step; use self.choose(...) for a free choice",
             )
@@ -456,5 +320,16 @@ def receivers_of(nodes: Iterable[Node]) -> dict[str, frozenset[type[Message]]]:
     return {node.name: frozenset(handlers_of(type(node))) for node in nodes}
 
 
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+__all__ = [
+    "Act",
+    "HandlerError",
+    "Local",
+    "NodeFault",
+    "NodeShape",
+    "Outcome",
+    "Reaction",
+    "RuleCall",
+    "SentMessages",
+    "receivers_of",
+    "shape_of",
+]

@@ -35,6 +35,8 @@ def checked_budgets(budgets: Mapping[str, int], network: str) -> dict[str, int]:
     for name, budget in budgets.items():
         if name not in FAULTS:
             raise UsageError(f"no fault is called {name!r}", hint=f"faults: {', '.join(FAULTS)}")
+        if not isinstance(budget, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UsageError(f"the budget of fault {name} is {budget!r}, and no whole number")
         if budget < 0:
             raise UsageError(f"the budget of fault {name} is negative: {budget}")
         if network == "set" and name in ("loss", "duplicate") and budget:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from paxcheck.protocol.errors import ModelError, where_in_model
 from paxcheck.protocol.values import Record, Value, order_key, show
 
 
@@ -43,6 +44,16 @@ def stamped(message: Message, sender: str) -> Message:
     copy.__dict__.pop("_hash", None)
     copy.__dict__.pop("_key", None)
     return copy
+
+
+def check_message_class(kind: Any) -> None:
+    """Raise ModelError unless `kind` is a class of messages."""
+    if not (isinstance(kind, type) and issubclass(kind, Message)):
+        raise ModelError(
+            f"sent() is asked for {kind!r}, which is no class of messages",
+            where=where_in_model(),
+            hint="sent(Accepted)",
+        )
 
 
 PUBLISHED = ""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import sys
-import types
-import typing
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, overload
 
-from paxcheck.protocol.errors import ModelError, Where, where_in_model, where_of_code
+from paxcheck.protocol.declare import (
+    Handler,
+    NotYet,
+    check_members,
+    fields_of,
+    handlers_in,
+    member_names,
+)
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.fields import Field
 from paxcheck.protocol.messages import Message
+from paxcheck.protocol.values import freeze, settled
 
 if TYPE_CHECKING:
     from paxcheck.protocol.execute import Run
@@ -52,26 +59,29 @@ class Rule:
         if node is None:
             return self
 
-        def ask(*args: Any) -> bool:
+        def ask(*args: Any, **named: Any) -> bool:
+            if named:  # recorded by their places
+                args = inspect.signature(self.method).bind(node, *args, **named).args[1:]
             run = node._run  # pyright: ignore[reportPrivateUsage]
-            if run is None:
-                return bool(self.method(node, *args))
-            return run.ask_rule(self, node, args)
+            return self.answer(node, args) if run is None else run.ask_rule(self, node, args)
 
         return ask
+
+    def answer(self, node: Node, args: tuple[Any, ...]) -> bool:
+        """What the rule says, switched off or not. Raises ModelError for anything but a bool."""
+        said = self.method(node, *args)
+        if said is True or said is False:
+            return said
+        raise ModelError(
+            f"rule {self.name} returned {said!r}",
+            where=where_of(self.method),
+            hint="return True when the rule allows the step, and False when it does not",
+        )
 
 
 def rule(method: Callable[..., bool]) -> Rule:
     """Make a named guard of a method; see `Rule`."""
     return Rule(method)
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """The method that takes a message: stored by name, so that a subclass may override it."""
-
-    name: str
-    where: Where
 
 
 class Node:
@@ -83,77 +93,97 @@ class Node:
     """
 
     name: str
-    _fields: typing.ClassVar[dict[str, Field]] = {}
-    _actions: typing.ClassVar[tuple[str, ...]] = ()
-    _rules: typing.ClassVar[dict[str, Rule]] = {}
-    _handlers: typing.ClassVar[dict[type[Message], Handler] | None] = None
+    _fields: ClassVar[dict[str, Field]] = {}
+    _actions: ClassVar[tuple[str, ...]] = ()
+    _rules: ClassVar[dict[str, Rule]] = {}
+    _handlers: ClassVar[dict[type[Message], Handler] | None] = None
     _run: Run | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._fields = _collect_fields(cls)
-        cls._actions = tuple(
-            name for name in _member_names(cls) if hasattr(getattr(cls, name), "_paxcheck_action")
-        )
-        cls._rules = {
-            name: value
-            for name in _member_names(cls)
-            if isinstance(value := inspect.getattr_static(cls, name), Rule)
-        }
+        cls._fields = fields_of(cls, Node)
+        check_members(cls, Node)
+        names = member_names(cls)
+        cls._actions = tuple(n for n in names if hasattr(getattr(cls, n), "_paxcheck_action"))
+        members = {name: inspect.getattr_static(cls, name) for name in names}
+        cls._rules = {name: found for name, found in members.items() if isinstance(found, Rule)}
         for found in cls._rules.values():
             if not found.doc:
                 raise ModelError(
                     f"rule {cls.__name__}.{found.name} has no docstring",
-                    where=where_of_code(found.method.__code__),
+                    where=where_of(found.method),
                     hint="state the rule in one sentence: it is what a refusal prints",
                 )
         cls._handlers = None
-        try:
+        with suppress(NotYet):  # a message class that is defined further down: asked again later
             handlers_of(cls)
-        except NameError:
-            cls._handlers = None  # a message class that is defined further down: asked again later
 
     def __init__(self, name: str, **values: Any) -> None:
+        kind = type(self).__name__
+        if not (isinstance(name, str) and re.fullmatch(r"[\w.:@/-]+", name)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(
+                f"{kind}: a node cannot be called {name!r}",
+                where=where_in_model(),
+                hint="a name is made of letters, digits and any of _ . : @ / -",
+            )
         self.__dict__["name"] = name
         for field, declared in self._fields.items():
-            if field in values:
-                self.__dict__[field] = values.pop(field)
-            elif declared.required:
+            if field not in values and declared.required:
                 raise ModelError(
-                    f"{type(self).__name__}({name!r}) needs its constant `{field}`",
+                    f"{kind}({name!r}) needs its constant `{field}`",
                     where=where_in_model(),
-                    hint=f"{type(self).__name__}({name!r}, {field}=...)",
+                    hint=f"{kind}({name!r}, {field}=...)",
                 )
+            value = values.pop(field, declared.default)
+            if declared.kind == "constant":
+                value = settled(value, f"{kind}.{field}")
             else:
-                self.__dict__[field] = declared.default
+                freeze(value, f"{kind}.{field}")  # refused here, where its line is known
+            self.__dict__[field] = value
         if values:
             raise ModelError(
-                f"{type(self).__name__} has no field `{next(iter(values))}`",
+                f"{kind} has no field `{next(iter(values))}`",
                 where=where_in_model(),
                 hint=f"its fields: {', '.join(self._fields) or 'none'}",
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
         declared = self._fields.get(name)
+        kind = type(self).__name__
         if declared is None:
-            raise ModelError(
-                f"{type(self).__name__} has no field `{name}`",
-                where=where_in_model(),
-                hint=f"declare it in the class: {name}: ... = durable(...) or volatile(...)",
+            self._refuse(
+                f"{kind} has no field `{name}`",
+                f"declare it in the class: {name}: ... = durable(...) or volatile(...)",
             )
         if declared.kind == "constant":
-            raise ModelError(
-                f"{type(self).__name__}.{name} is a constant and cannot change",
-                where=where_in_model(),
-                hint="a value that changes is durable(...) or volatile(...)",
+            self._refuse(
+                f"{kind}.{name} is a constant and cannot change",
+                "a value that changes is durable(...) or volatile(...)",
             )
         if declared.kind == "ghost":
-            raise ModelError(
-                f"{type(self).__name__}.{name} is a ghost field: handlers may only add to it",
-                where=where_in_model(),
-                hint=f"self.{name}.add(...)",
+            self._refuse(
+                f"{kind}.{name} is a ghost field: handlers may only add to it",
+                f"self.{name}.add(...)",
+            )
+        run = self._run
+        if run is not None and run.rule is not None:
+            self._refuse(
+                f"rule {run.rule} sets {kind}.{name}, and a rule only looks",
+                "let the handler change the field",
             )
         self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        self._refuse(
+            f"{type(self).__name__}.{name} is deleted",
+            "a field always has a value, which may be None",
+        )
+
+    def _refuse(self, what: str, hint: str) -> NoReturn:
+        problem = ModelError(what, where=where_in_model(), hint=hint)
+        if self._run is not None:
+            self._run.refuse(problem)
+        raise problem
 
     # What a handler may do -------------------------------------------------------------------
 
@@ -201,100 +231,6 @@ class Node:
 
 def handlers_of(cls: type[Node]) -> dict[type[Message], Handler]:
     """The handler of each message class that a node class takes; checked when first asked."""
-    if cls._handlers is not None:  # pyright: ignore[reportPrivateUsage]
-        return cls._handlers  # pyright: ignore[reportPrivateUsage]
-    table: dict[type[Message], Handler] = {}
-    for name in _member_names(cls):
-        if not name.startswith("on_") or name in ("on_start", "on_restart"):
-            continue
-        function = inspect.getattr_static(cls, name)
-        if not isinstance(function, types.FunctionType):
-            continue
-        where = where_of_code(function.__code__)
-        for kind in _handled_messages(cls, function, where):
-            if kind in table:
-                raise ModelError(
-                    f"{cls.__name__} has two handlers for {kind.__name__}: "
-                    f"{table[kind].name} and {name}",
-                    where=where,
-                    hint="keep one of them, or let one call the other",
-                )
-            table[kind] = Handler(name, where)
-    cls._handlers = table  # pyright: ignore[reportPrivateUsage]
-    return table
-
-
-def _handled_messages(
-    cls: type[Node], function: types.FunctionType, where: Where
-) -> tuple[type[Message], ...]:
-    parameters = list(inspect.signature(function).parameters)
-    if len(parameters) != 2:
-        raise ModelError(
-            f"{cls.__name__}.{function.__name__} must take self and one message",
-            where=where,
-            hint=f"def {function.__name__}(self, msg: SomeMessage) -> None",
-        )
-    hint = _annotation(function, parameters[1])
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, Message)) or kind is Message:
-            raise ModelError(
-                f"{cls.__name__}.{function.__name__} does not say which message it handles",
-                where=where,
-                hint=f"def {function.__name__}(self, {parameters[1]}: SomeMessage) -> None",
-            )
-    return kinds
-
-
-def _annotation(function: types.FunctionType, parameter: str) -> Any:
-    """The type of one parameter; a name in quotes is looked up in the model's module."""
-    hint = function.__annotations__.get(parameter)
-    if isinstance(hint, str):
-        return eval(hint, function.__globals__)
-    return hint
-
-
-def _collect_fields(cls: type[Node]) -> dict[str, Field]:
-    fields: dict[str, Field] = {}
-    for base in reversed(cls.__mro__):
-        if not issubclass(base, Node) or base is Node:
-            continue
-        annotations = inspect.get_annotations(base)
-        for name, value in vars(base).items():
-            if isinstance(value, Field):
-                fields[name] = value
-            elif name in fields and name not in ("name",):
-                raise ModelError(f"{base.__name__}.{name} hides the field `{name}`")
-        for name in annotations:
-            value = vars(base).get(name)
-            is_class_constant = name.isupper() or "ClassVar" in str(annotations[name])
-            if name not in fields and name != "name" and not is_class_constant:
-                raise ModelError(
-                    f"{base.__name__}.{name} does not say how it is remembered",
-                    where=_class_line(base, name),
-                    hint=f"{name}: ... = durable(...), volatile(...), ghost() or constant()",
-                )
-    return fields
-
-
-def _class_line(cls: type, name: str) -> Where | None:
-    """The line of a field in a class body, for an error."""
-    module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
-    try:
-        lines, first = inspect.getsourcelines(cls)
-    except (OSError, TypeError):
-        return Where(file, 1) if file else None
-    for offset, line in enumerate(lines):
-        if line.strip().startswith((f"{name}:", f"{name} ")):
-            return Where(file or "?", first + offset)
-    return Where(file or "?", first)
-
-
-def _member_names(cls: type) -> list[str]:
-    """Names of all members, base classes first, each in the order of the source text."""
-    names: dict[str, None] = {}
-    for base in reversed(cls.__mro__):
-        for name in vars(base):
-            names.setdefault(name)
-    return [name for name in names if not name.startswith("__")]
+    if cls._handlers is None:  # pyright: ignore[reportPrivateUsage]
+        cls._handlers = handlers_in(cls)  # pyright: ignore[reportPrivateUsage]
+    return cls._handlers  # pyright: ignore[reportPrivateUsage]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from paxcheck.protocol.errors import ModelError, Where, where_of_code
+from paxcheck.protocol.declare import check_plain
+from paxcheck.protocol.errors import NOT_THE_MODELS, ModelError, Where, raised, where_of
 
 Kind = Literal["invariant", "step_invariant", "reachable", "at_end", "no_exception"]
 Method = Callable[..., Any]
@@ -35,9 +36,15 @@ class Property:
         """None when the property holds of the subject, else why it does not.
 
         A check may return None or True (holds), False, or a Broken with the reason.
-        For `reachable`: None when the subject is a witness.
+        For `reachable`: None when the subject is a witness. Raises ModelError where the check
+        itself fails.
         """
-        result = self.check(subject)
+        try:
+            result = self.check(subject)
+        except NOT_THE_MODELS:
+            raise
+        except BaseException as problem:
+            raise raised(f"property {self.name}", problem, self.where) from None
         if result is None or result is True:
             return None
         if result is False:
@@ -85,7 +92,8 @@ def properties_of(owner: Any) -> tuple[Property, ...]:
         if kind is None or method is None:
             continue
         doc = inspect.getdoc(method) or ""
-        where = where_of_code(method.__code__) if hasattr(method, "__code__") else None
+        where = where_of(method)
+        check_plain(f"property {name}", method)
         if not doc:
             raise ModelError(
                 f"property {name} has no docstring", where=where, hint="say in words what holds"

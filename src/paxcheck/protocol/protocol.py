@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from paxcheck.protocol.errors import ModelError, UsageError, where_of_code
+from paxcheck.protocol.errors import (
+    NOT_THE_MODELS,
+    ModelError,
+    UsageError,
+    raised,
+    where_of,
+    where_of_class,
+)
 from paxcheck.protocol.faults import checked_budgets
 from paxcheck.protocol.network import NETWORKS
 from paxcheck.protocol.node import Node, Rule
+from paxcheck.protocol.params import Param
 from paxcheck.protocol.properties import NO_EXCEPTION, Property, properties_of
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A parameter of a protocol, settable with `--set name=value`."""
-
-    default: Any
-    about: str
-
-
-def param(default: T, about: str) -> T:
-    """A parameter with its default (int, bool or str) and one line about it."""
-    return Param(default, about)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -45,13 +38,14 @@ class Scope:
         *,
         network: str | None = None,
         faults: Mapping[str, int] | None = None,
-        without: Sequence[str] = (),
+        without: Sequence[str] | str = (),
         **params: Any,
     ) -> None:
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "faults", dict(faults or {}))
-        object.__setattr__(self, "without", tuple(without))
+        rules = (without,) if isinstance(without, str) else tuple(without)
+        object.__setattr__(self, "without", rules)
         object.__setattr__(self, "params", params)
 
 
@@ -65,17 +59,39 @@ class Protocol:
 
     network: str = "set"
     scopes: ClassVar[Mapping[str, Scope]] = {}
+    params: dict[str, Any]
+    faults: dict[str, int]
+    without: frozenset[str]
     _params: ClassVar[dict[str, Param]] = {}
+    _nodes: tuple[Node, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         params = {**cls._params}
         for name, value in vars(cls).items():
             if isinstance(value, Param):
+                if name in _RESERVED:
+                    raise ModelError(
+                        f"{cls.__name__}.{name} cannot be a parameter: every protocol has a "
+                        f"`{name}` of its own",
+                        where=where_of_class(cls, name),
+                        hint="give the parameter another name",
+                    )
                 params[name] = value
             elif name in params:
-                params[name] = Param(value, params[name].about)
+                params[name] = replace(params[name], default=value)
         cls._params = params
+        scopes: Any = cls.scopes
+        named = isinstance(scopes, Mapping) and all(
+            isinstance(k, str) and isinstance(v, Scope)
+            for k, v in scopes.items()  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
+        )
+        if not named:
+            raise ModelError(
+                f"{cls.__name__}.scopes is no dict of names and scopes",
+                where=where_of_class(cls, "scopes"),
+                hint="scopes = {'default': Scope('what it shows', acceptors=3)}",
+            )
 
     def __init__(
         self,
@@ -86,11 +102,17 @@ class Protocol:
         **params: Any,
     ) -> None:
         cls = type(self)
-        self.params: dict[str, Any] = {name: p.default for name, p in cls._params.items()}
-        for name, value in params.items():
-            self.params[name] = _converted(cls, name, value)
-        for name, value in self.params.items():
-            self.__dict__[name] = value
+        for name in params:
+            if name not in cls._params:
+                raise UsageError(
+                    f"{cls.__name__} has no parameter {name!r}",
+                    hint=f"parameters: {', '.join(cls._params) or 'none'}",
+                )
+        self.params = {
+            name: p.converted(f"{cls.__name__}.{name}", params.get(name, p.default))
+            for name, p in cls._params.items()
+        }
+        self.__dict__.update(self.params)
         self.network = network or cls.network
         if self.network not in NETWORKS:
             raise UsageError(
@@ -109,7 +131,7 @@ class Protocol:
         """The nodes, in the order in which they are shown."""
         raise ModelError(
             f"{type(self).__name__} does not say which nodes there are",
-            where=where_of_code(type(self).nodes.__code__),
+            where=where_of_class(type(self)),
             hint="def nodes(self): return [Acceptor('a1'), ...]",
         )
 
@@ -126,19 +148,72 @@ class Protocol:
         return found
 
     def node_list(self) -> tuple[Node, ...]:
-        """The nodes, checked: at least one, with distinct names."""
-        nodes = tuple(self.nodes())
+        """The nodes, made once and checked: at least one, with distinct names."""
+        if self._nodes is None:
+            self._nodes = self._made_nodes()
+        return self._nodes
+
+    def _made_nodes(self) -> tuple[Node, ...]:
+        what = f"{type(self).__name__}.nodes()"
+        where = where_of(type(self).nodes) or where_of_class(type(self), "nodes")
+        hint = "return the nodes in a list: return [Acceptor('a1'), ...]"
+        try:
+            given: Any = self.nodes()
+            nodes = _tuple(given) if isinstance(given, Iterable) else None
+        except NOT_THE_MODELS:
+            raise
+        except BaseException as problem:
+            raise raised(what, problem, where) from None
+        if nodes is None:
+            raise ModelError(f"{what} returned {given!r}", where=where, hint=hint)
+        for node in nodes:
+            if not isinstance(node, Node):
+                raise ModelError(
+                    f"{what} gives {node!r}, which is not a node", where=where, hint=hint
+                )
+            if "name" not in node.__dict__:
+                raise ModelError(
+                    f"{what} gives a {type(node).__name__} without a name",
+                    where=where_of(type(node).__init__) or where,
+                    hint="its __init__ must call super().__init__(name, ...)",
+                )
         names = [node.name for node in nodes]
         if not nodes or len(set(names)) != len(names):
             raise ModelError(
-                f"{type(self).__name__}.nodes() must give nodes with distinct names, not {names}",
-                where=where_of_code(type(self).nodes.__code__),
+                f"{what} must give nodes with distinct names, not {names}", where=where, hint=hint
             )
         return nodes
 
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """What `symmetry` gives, checked. Raises ModelError."""
+        what = f"{type(self).__name__}.symmetry()"
+        where = where_of(type(self).symmetry) or where_of_class(type(self), "symmetry")
+        try:
+            given = [group if isinstance(group, str) else tuple(group) for group in self.symmetry()]
+        except NOT_THE_MODELS:
+            raise
+        except BaseException as problem:
+            raise raised(what, problem, where) from None
+        for group in given:
+            if isinstance(group, str):
+                raise ModelError(
+                    f"{what} gives {group!r}, which is no group of names",
+                    where=where,
+                    hint="return a list of groups: return [['a1', 'a2', 'a3']]",
+                )
+        return tuple([group for group in given if isinstance(group, tuple)])
+
     def properties(self) -> tuple[Property, ...]:
         """The properties, in the order of the text; the built-in one comes last."""
-        return (*properties_of(self), NO_EXCEPTION)
+        own = properties_of(self)
+        for prop in own:
+            if prop.name == NO_EXCEPTION.name:
+                raise ModelError(
+                    f"the property {prop.name} is built in",
+                    where=prop.where,
+                    hint="give yours another name",
+                )
+        return (*own, NO_EXCEPTION)
 
     @classmethod
     def name(cls) -> str:
@@ -168,30 +243,26 @@ class Protocol:
         **params: Any,
     ) -> Protocol:
         """The protocol in a scope; what is given beside it overrides or adds to the scope."""
-        return cls(
+        return cls.made(
             network=network or scope.network,
             faults={**scope.faults, **(faults or {})},
             without=[*scope.without, *without],
             **{**scope.params, **params},
         )
 
+    @classmethod
+    def made(cls, **settings: Any) -> Protocol:
+        """The protocol with these arguments. Raises ModelError where its own constructor fails."""
+        try:
+            return cls(**settings)
+        except NOT_THE_MODELS:
+            raise
+        except BaseException as problem:
+            raise raised(f"{cls.__name__}(...)", problem, where_of_class(cls)) from None
 
-def _converted(cls: type[Protocol], name: str, value: Any) -> Any:
-    """A parameter's value as its default's type; texts come from the command line."""
-    declared = cls.declared_params().get(name)
-    if declared is None:
-        known = ", ".join(cls.declared_params()) or "none"
-        raise UsageError(f"{cls.__name__} has no parameter {name!r}", hint=f"parameters: {known}")
-    kind = declared.default.__class__
-    if type(value) is kind:
-        return value
-    try:
-        if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-                str(value).lower()
-            ]
-        return kind(str(value))
-    except (ValueError, KeyError):
-        raise UsageError(
-            f"{name}={value}: {cls.__name__}.{name} is {declared.about} ({kind.__name__})"
-        ) from None
+
+def _tuple(given: Any) -> tuple[Any, ...]:
+    return tuple(given)
+
+
+_RESERVED = frozenset({*dir(Protocol), *Protocol.__annotations__})

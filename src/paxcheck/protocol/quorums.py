@@ -7,57 +7,109 @@ Paxos* (Howard, Malkhi and Spiegelman, 2016). Majorities do; some systems below 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
+from itertools import combinations, islice
 
 from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.values import FrozenOrderedSet
 
 Names = frozenset[str]
 
 
 @dataclass(frozen=True)
+class AtLeast:
+    """Any `size` of the members are enough: decided by counting, however many there are."""
+
+    members: tuple[str, ...]
+    size: int
+
+    def enough(self, names: Names) -> bool:
+        """Whether these are enough."""
+        return len(names.intersection(self.members)) >= self.size
+
+    def inside(self, names: Names) -> Names | None:
+        """The first minimal quorum that lies in these names."""
+        found = [name for name in self.members if name in names][: self.size]
+        return FrozenOrderedSet(found) if len(found) == self.size else None
+
+    def minimal(self) -> Iterator[Names]:
+        """The quorums that cannot be smaller; there may be very many."""
+        return map(FrozenOrderedSet, combinations(self.members, self.size))
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """All of one of these sets are enough."""
+
+    sets: tuple[Names, ...]
+
+    def enough(self, names: Names) -> bool:
+        """Whether these are enough."""
+        return any(quorum <= names for quorum in self.sets)
+
+    def inside(self, names: Names) -> Names | None:
+        """The first of the sets that lies in these names."""
+        return next((quorum for quorum in self.sets if quorum <= names), None)
+
+    def minimal(self) -> Iterator[Names]:
+        """The sets."""
+        return iter(self.sets)
+
+
+@dataclass(frozen=True)
 class QuorumSystem:
-    """The minimal quorums of each phase; every superset of one is a quorum too."""
+    """Who is enough in each phase; every superset of a quorum is a quorum too.
+
+    `asking`: to become leader; `choosing`: to choose a value.
+    """
 
     text: str
     members: tuple[str, ...]
-    minimal1: tuple[Names, ...]
-    minimal2: tuple[Names, ...]
+    asking: AtLeast | OneOf
+    choosing: AtLeast | OneOf
 
     def phase1(self, names: Iterable[str]) -> bool:
         """Whether these acceptors are enough to ask (to become leader)."""
-        answered = frozenset(names)
-        return any(quorum <= answered for quorum in self.minimal1)
+        return self.asking.enough(frozenset(names))
 
     def phase2(self, names: Iterable[str]) -> bool:
         """Whether these acceptors are enough to choose a value."""
-        voted = frozenset(names)
-        return any(quorum <= voted for quorum in self.minimal2)
+        return self.choosing.enough(frozenset(names))
 
     is_quorum = phase2
 
+    @cached_property
+    def minimal1(self) -> tuple[Names, ...]:
+        """The minimal quorums of phase 1, all of them: for small systems."""
+        return tuple(self.asking.minimal())
+
+    @cached_property
+    def minimal2(self) -> tuple[Names, ...]:
+        """The minimal quorums of phase 2, all of them: for small systems."""
+        return tuple(self.choosing.minimal())
+
     def disjoint(self) -> tuple[Names, Names] | None:
         """A quorum of phase 1 and one of phase 2 with no common member, if there are such."""
-        for one in self.minimal1:
-            for two in self.minimal2:
-                if not one & two:
-                    return one, two
+        # Where only numbers count, what holds of one quorum holds of all.
+        only_counted = isinstance(self.asking, AtLeast) and isinstance(self.choosing, AtLeast)
+        everyone = frozenset(self.members)
+        for one in islice(self.asking.minimal(), 1 if only_counted else None):
+            two = self.choosing.inside(everyone - one)
+            if two is not None:
+                return one, two
         return None
 
     def __str__(self) -> str:
         return self.text
 
 
-def _of_size(members: tuple[str, ...], size: int) -> tuple[Names, ...]:
-    return tuple([frozenset(c) for c in combinations(members, size)])
-
-
 def majority(members: Iterable[str]) -> QuorumSystem:
     """More than half of the members, in both phases."""
     who = tuple(members)
-    sets = _of_size(who, len(who) // 2 + 1)
-    return QuorumSystem("majority", who, sets, sets)
+    more_than_half = AtLeast(who, len(who) // 2 + 1)
+    return QuorumSystem("majority", who, more_than_half, more_than_half)
 
 
 def flexible(members: Iterable[str], phase1: int, phase2: int) -> QuorumSystem:
@@ -66,31 +118,35 @@ def flexible(members: Iterable[str], phase1: int, phase2: int) -> QuorumSystem:
     _in_range(phase1, who)
     _in_range(phase2, who)
     text = f"flexible:{phase1},{phase2}"
-    return QuorumSystem(text, who, _of_size(who, phase1), _of_size(who, phase2))
+    return QuorumSystem(text, who, AtLeast(who, phase1), AtLeast(who, phase2))
 
 
 def grid(members: Iterable[str], rows: int, columns: int) -> QuorumSystem:
     """The members in a grid: a full row asks, a full column chooses; they always cross."""
     who = tuple(members)
-    if rows < 1 or columns < 1 or rows * columns != len(who):
-        raise UsageError(f"a grid of {rows}x{columns} needs {rows * columns} acceptors")
-    lines = [frozenset(who[r * columns : (r + 1) * columns]) for r in range(rows)]
-    posts = [frozenset(who[c::columns]) for c in range(columns)]
-    return QuorumSystem(f"grid:{rows}x{columns}", who, tuple(lines), tuple(posts))
+    if rows < 1 or columns < 1:
+        raise UsageError(f"a grid has at least one row and one column, not {rows}x{columns}")
+    if rows * columns != len(who):
+        raise UsageError(
+            f"a grid of {rows}x{columns} needs {rows * columns} acceptors, and there are {len(who)}"
+        )
+    lines = [FrozenOrderedSet(who[r * columns : (r + 1) * columns]) for r in range(rows)]
+    posts = [FrozenOrderedSet(who[c::columns]) for c in range(columns)]
+    return QuorumSystem(f"grid:{rows}x{columns}", who, OneOf(tuple(lines)), OneOf(tuple(posts)))
 
 
 def any_of(members: Iterable[str], size: int) -> QuorumSystem:
     """Any `size` members, in both phases: wrong when `size` is half or less."""
     who = tuple(members)
     _in_range(size, who)
-    sets = _of_size(who, size)
-    return QuorumSystem(f"any:{size}", who, sets, sets)
+    enough = AtLeast(who, size)
+    return QuorumSystem(f"any:{size}", who, enough, enough)
 
 
 def everyone(members: Iterable[str]) -> QuorumSystem:
     """All members: safe, and one crash stops it."""
     who = tuple(members)
-    return QuorumSystem("all", who, (frozenset(who),), (frozenset(who),))
+    return QuorumSystem("all", who, AtLeast(who, len(who)), AtLeast(who, len(who)))
 
 
 def quorum_system(text: str, members: Iterable[str]) -> QuorumSystem:

@@ -6,16 +6,18 @@ All engines, the replay of counterexamples and the validator stand on `initial`,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeAlias
 
-from paxcheck.protocol.errors import ModelError, where_of_code
+from paxcheck.protocol.errors import ModelError, Where, model_lines, where_of
 from paxcheck.protocol.execute import (
     Act,
     Local,
     NodeFault,
+    NodeShape,
     Outcome,
     Reaction,
     SentMessages,
@@ -27,6 +29,7 @@ from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import NETWORKS
 from paxcheck.protocol.node import Rule, handlers_of
 from paxcheck.protocol.protocol import Protocol
+from paxcheck.protocol.surroundings import Surroundings
 from paxcheck.protocol.values import ordered
 from paxcheck.protocol.world import NodeView, StepView, World
 
@@ -81,7 +84,9 @@ class Transition:
 class System:
     """The transition system that a protocol defines in one configuration.
 
-    `names`, `index`: the nodes; `budgets`: the faults with how often each may strike.
+    `names`, `index`: the nodes; `budgets`: the faults with how often each may strike;
+    `surroundings`: what no step may change; `interrupted`: the line of a handler that Ctrl-C ended;
+    `closed`: how often a rule said yes or no in a branch that then had nothing to choose.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = True) -> None:
@@ -107,6 +112,10 @@ class System:
                 for node in self.nodes
             ]
         )
+        protocol.groups()  # a mistake in them is told now, before the search
+        self.surroundings = Surroundings(protocol, self.nodes)
+        self.interrupted: tuple[Where, str] | None = None
+        self.closed: Counter[tuple[str, bool]] = Counter()
         self._triggers = tuple([self._triggers_of(i) for i in range(len(self.nodes))])
         self._memo: dict[tuple[int, Local, Trigger], Reaction] | None = {} if memo else None
         # Equal local states and envelopes become one object: comparing them is then instant.
@@ -117,13 +126,14 @@ class System:
         locals_: list[Local] = []
         network = self.net.empty
         for shape in self.shapes:
-            outcomes = shape.act(shape.initial, "on_start", None, None).outcomes
+            outcomes = self._act(shape, shape.initial, "on_start", None, None).outcomes
             if len(outcomes) != 1 or outcomes[0].error is not None:
                 what = outcomes[0].error if outcomes else "no outcome"
                 raise ModelError(
                     f"{type(shape.prototype).__name__}.on_start of {shape.name} must have exactly "
                     f"one outcome: {what if len(outcomes) < 2 else 'it has a choice'}",
-                    where=where_of_code(type(shape.prototype).on_start.__code__),
+                    where=where_of(type(shape.prototype).on_start),
+                    hint="what a node does at the start is fixed: let an action choose",
                 )
             locals_.append(outcomes[0].local)
             network = self.net.send(network, outcomes[0].sent)
@@ -268,14 +278,43 @@ class System:
     def _react(self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None) -> Reaction:
         shape = self.shapes[i]
         if isinstance(trigger, NodeFault):
-            return shape.fault(local, trigger.kind)
+            kind = trigger.kind
+            return self._watched(shape, "on_restart", lambda: shape.fault(local, kind))
         if shape.stopped(local):
             return Reaction(())
         if isinstance(trigger, Act):
             asking = sent if self.network == "set" else None
-            return shape.act(local, trigger.action, None, asking)
+            return self._act(shape, local, trigger.action, None, asking)
         handler = handlers_of(type(shape.prototype))[type(trigger.message)]
-        return shape.act(local, handler.name, trigger.message, None)
+        return self._act(shape, local, handler.name, trigger.message, None)
+
+    def _act(
+        self,
+        shape: NodeShape,
+        local: Local,
+        method: str,
+        message: Message | None,
+        sent: SentMessages | None,
+    ) -> Reaction:
+        return self._watched(shape, method, lambda: shape.act(local, method, message, sent))
+
+    def _watched(self, shape: NodeShape, method: str, act: Callable[[], Reaction]) -> Reaction:
+        """What a method of a node does, with an eye on what surrounds the node."""
+        kind = type(shape.prototype)
+        self.surroundings.before_call()
+        try:
+            reaction = act()
+        except ModelError:
+            self.surroundings.after_call(kind, method)  # it may know a better reason
+            raise
+        except KeyboardInterrupt as stop:
+            lines = model_lines(stop.__traceback__)
+            self.interrupted = lines[-1] if lines else None
+            raise
+        self.surroundings.after_call(kind, method)
+        for call in reaction.closed:
+            self.closed[call.rule, call.allowed] += 1
+        return reaction
 
     def _shared(self, reaction: Reaction) -> Reaction:
         one = self._one.setdefault

@@ -9,11 +9,12 @@ order. `thaw` gives a handler a fresh mutable copy back.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, dataclass_transform
 
-from paxcheck.protocol.errors import ModelError, where_in_model
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of, where_of_class
 
 Value = Any
 """A frozen value: None, bool, int, str, bytes, Enum, Record, or a tuple / frozenset of such."""
@@ -54,6 +55,14 @@ class Record:
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in ("_hash", "_key", "_checked", "__eq__", "__hash__"):
+            if name in vars(cls) or name in inspect.get_annotations(cls):
+                raise ModelError(
+                    f"{cls.__name__} defines {name}, which every record has already",
+                    where=where_of(vars(cls).get(name)) or where_of_class(cls, name),
+                    hint="two records are equal when class and fields are equal; "
+                    "a field may have any other name",
+                )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
         if order:
@@ -159,22 +168,33 @@ def freeze(value: Any, what: str) -> Value:
 
     `what` names the value in the error. Raises ModelError for a type that cannot be frozen.
     """
+    try:
+        return _frozen(value, what)
+    except RecursionError:
+        raise ModelError(
+            f"{what} is nested too deeply, or holds itself",
+            where=where_in_model(),
+            hint="a state is a finite value: None, int, str, records, tuples and the like",
+        ) from None
+
+
+def _frozen(value: Any, what: str) -> Value:
     kind = value.__class__
     if kind in _ATOMS:
         return value
     if isinstance(value, Record):
         return check_immutable(value, what)
     if kind is tuple:
-        return tuple([freeze(item, what) for item in value])
+        return tuple([_frozen(item, what) for item in value])
     if isinstance(value, dict):
-        items = [(freeze(k, what), freeze(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        items = [(_frozen(k, what), _frozen(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
         return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
     if kind in _FROZENSETS:
-        return FrozenOrderedSet([freeze(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
+        return FrozenOrderedSet([_frozen(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, set):
-        return (SET, *sorted((freeze(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
+        return (SET, *sorted((_frozen(item, what) for item in value), key=order_key))  # pyright: ignore[reportUnknownVariableType]
     if kind is list:
-        return (LIST, *(freeze(item, what) for item in value))
+        return (LIST, *(_frozen(item, what) for item in value))
     return check_immutable(value, what)
 
 
@@ -195,7 +215,16 @@ def thaw(value: Value) -> Any:
 def check_immutable(value: Any, what: str) -> Value:
     """`value` itself, when nothing in it can change; else ModelError with the model's line."""
     kind = value.__class__
-    if kind in _ATOMS or isinstance(value, Enum):
+    if kind in _ATOMS:
+        return value
+    if isinstance(value, Enum):
+        if isinstance(value, (str, int, float, bytes, tuple)):
+            # Two states that hold the one and the other would be one state.
+            raise ModelError(
+                f"{what} is {kind.__name__}.{value.name}, which equals the plain {value.value!r}",
+                where=where_in_model(),
+                hint=f"make it a plain enum: class {kind.__name__}(Enum)",
+            )
         return value
     if isinstance(value, Record):
         if "_checked" not in value.__dict__:
@@ -229,6 +258,37 @@ def check_immutable(value: Any, what: str) -> Value:
         where=where,
         hint="use None, bool, int, str, bytes, an Enum, a Record, a tuple or a frozenset",
     )
+
+
+def settled(value: Any, what: str) -> Any:
+    """A constant as its node keeps it: sets walk in canonical order, and nothing can change.
+
+    An object of another class is kept as it is; `surroundings` sees to it that it stays so.
+    Raises ModelError for a container that can change.
+    """
+    kind = value.__class__
+    if isinstance(value, (set, frozenset)):
+        return FrozenOrderedSet([settled(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
+    if kind is tuple:
+        return tuple([settled(item, what) for item in value])
+    if isinstance(value, (list, dict, bytearray, Iterator)):
+        instead = {"list": "a tuple", "dict": "a tuple of pairs", "bytearray": "bytes"}
+        raise ModelError(
+            f"{what} is a {kind.__name__}, which can change, and a constant never does",
+            where=where_in_model(),
+            hint=f"use {instead.get(kind.__name__, 'a tuple')} instead",
+        )
+    if is_frozen(kind):
+        for field in dataclasses.fields(value):
+            part = getattr(value, field.name)
+            if isinstance(part, (set, frozenset, tuple)):
+                object.__setattr__(value, field.name, settled(part, what))  # equal, but in order
+    return value
+
+
+def is_frozen(kind: Any) -> bool:
+    """Whether a class is a frozen dataclass."""
+    return dataclasses.is_dataclass(kind) and getattr(kind, "__dataclass_params__").frozen  # noqa: B009
 
 
 def order_key(value: Value) -> tuple[Any, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
-from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.messages import Envelope, Message, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.node import Node
 from paxcheck.protocol.values import OrderedSet, ordered, show, thaw
@@ -28,62 +31,149 @@ class World(NamedTuple):
     cut: frozenset[str] | None = None
 
 
-class NodeView:
-    """A node as properties see it: its fields by name, also the ghosts; nothing can change."""
+_NONE: Final = object()
+_LOOK: Final = "only handlers and actions change a node; a property looks"
 
-    __slots__ = ("_index", "_local", "_reads", "_shape")
+
+class NodeView:
+    """A node as properties see it: its fields, also the ghosts, and what its class makes of them.
+
+    Nothing can change. Every look is recorded in `reads`, so that an answer can be kept for all
+    states that look the same: also what a method or a property of the node's class looks at.
+    """
+
+    __slots__ = ("_of",)
+    # The node, its place, its state; where looks are recorded; and inside of a method the values
+    # that it was given: the same objects each time. One tuple, because views are made very often.
+    _of: tuple[NodeShape, int, Local, set[Part] | None, dict[str, Any] | None]
 
     def __init__(
-        self, shape: NodeShape, index: int, local: Local, reads: set[Part] | None = None
+        self,
+        shape: NodeShape,
+        index: int,
+        local: Local,
+        reads: set[Part] | None = None,
+        held: dict[str, Any] | None = None,
     ) -> None:
-        self._shape = shape
-        self._index = index
-        self._local = local
-        self._reads = reads
+        object.__setattr__(self, "_of", (shape, index, local, reads, held))
+
+    # For `isinstance(view, Acceptor)`, and for `super()` in a method of the node's class.
+    @property
+    def __class__(self) -> type[Node]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.kind
 
     @property
     def name(self) -> str:
         """The node's name."""
-        return self._shape.name
+        return self._of[0].name
 
     @property
     def kind(self) -> type[Node]:
         """The node's class."""
-        return type(self._shape.prototype)
+        return type(self._of[0].prototype)
 
     @property
     def stopped(self) -> bool:
         """Whether the node is down for ever."""
-        if self._reads is not None:
-            self._reads.add((self._index, "stopped"))
-        return self._shape.stopped(self._local)
+        shape, index, local, reads, _ = self._of
+        if reads is not None:
+            reads.add((index, "stopped"))
+        return shape.stopped(local)
 
-    def __getattr__(self, field: str) -> Any:
-        shape = self._shape
-        if field in shape.names:
-            if self._reads is not None:
-                self._reads.add((self._index, field))
-            value = self._local[shape.names.index(field)]
-            return OrderedSet(value) if shape.declared[field].kind == "ghost" else thaw(value)
-        return getattr(shape.prototype, field)
+    def __getattr__(self, name: str) -> Any:
+        if name == "_of" or name.startswith("__"):
+            raise AttributeError(name)  # Python looks for what is not there
+        shape, index, local, reads, held = self._of
+        if name in shape.names:
+            if reads is not None:
+                reads.add((index, name))
+            if held is None:
+                return _thawed(shape, local, name)
+            if name not in held:
+                held[name] = _thawed(shape, local, name)
+            return held[name]
+        if name in shape.declared:
+            return shape.prototype.__dict__[name]  # a constant
+        member = inspect.getattr_static(self.kind, name, _NONE)
+        if member is _NONE:
+            raise AttributeError(
+                f"{self.kind.__name__} has no field {name}; its fields: {', '.join(shape.declared)}"
+            )
+        return self._member(name, member)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ModelError(
+            f"{self.kind.__name__}.{name} is set while a property is asked",
+            where=where_in_model(),
+            hint=_LOOK,
+        )
+
+    def _member(self, name: str, member: Any) -> Any:
+        """A member of the node's class, with this state in the place of `self`."""
+        shape, index, local, reads, held = self._of
+        if not hasattr(member, "__get__"):
+            return member
+        if held is not None:  # asked by a method, which is watched already
+            return member.__get__(self, self.kind)
+        state = NodeView(shape, index, local, reads, {})
+        value = member.__get__(state, self.kind)
+        if isinstance(member, property):
+            state._check_unchanged(name)
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = value(*args, **kwargs)
+            state._check_unchanged(name)
+            return result
+
+        return call
+
+    def _check_unchanged(self, method: str) -> None:
+        shape, _, local, _, held = self._of
+        for name, value in (held or {}).items():
+            if value != _thawed(shape, local, name):
+                raise ModelError(
+                    f"{self.kind.__name__}.{method} changes {name} while a property is asked",
+                    where=where_of(inspect.getattr_static(self.kind, method)) or where_in_model(),
+                    hint=_LOOK,
+                )
+
+    def _all(self) -> tuple[Any, ...]:
+        """All that can be seen of the node's state; recorded."""
+        shape, index, local, reads, _ = self._of
+        if reads is not None:
+            reads.update([(index, name) for name in shape.names])
+        return (*local[: len(shape.names)], self.stopped)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same node in the same state."""
+        if type(other) is not NodeView:
+            return NotImplemented
+        return self._of[1] == other._of[1] and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __repr__(self) -> str:
-        inside = ", ".join(
-            f"{n}={show(v)}" for n, v in zip(self._shape.names, self._local, strict=False)
-        )
-        return f"{self.name}({inside})"
+        pairs = zip(self._of[0].names, self._all(), strict=False)
+        return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
 
 
+def _thawed(shape: NodeShape, local: Local, name: str) -> Any:
+    value = local[shape.names.index(name)]
+    return OrderedSet(value) if shape.declared[name].kind == "ghost" else thaw(value)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class WorldView:
     """What a property sees: `world.nodes(Acceptor)`, `world["a1"].vote`, `world.sent(Accepted)`.
 
     Every look is recorded, so that a verdict can be kept for all states that look the same.
     """
 
-    def __init__(self, system: System, world: World, reads: set[Part] | None = None) -> None:
-        self._system = system
-        self._world = world
-        self._reads = reads
+    _system: System
+    _world: World
+    _reads: set[Part] | None = None
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
@@ -92,13 +182,21 @@ class WorldView:
         ]
 
     def __getitem__(self, name: str) -> Any:
-        return self._view(self._system.index[name])
+        index = self._system.index.get(name)
+        if index is None:
+            raise ModelError(
+                f"there is no node {name!r}",
+                where=where_in_model(),
+                hint=f"the nodes are {', '.join(self._system.names)}",
+            )
+        return self._view(index)
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
 
         In a `set` network these are all that were ever sent; elsewhere those in transit.
         """
+        check_message_class(kind)
         if self._reads is not None:
             self._reads.add(kind)
         copies = self._system.net.copies(self._world.network)
@@ -108,18 +206,14 @@ class WorldView:
         return NodeView(self._system.shapes[index], index, self._world.locals[index], self._reads)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class StepView:
     """One step of one node, as a step invariant sees it."""
 
-    __slots__ = ("after", "before", "sent", "trigger")
-
-    def __init__(
-        self, before: NodeView, trigger: Any, after: NodeView, sent: tuple[Envelope, ...]
-    ) -> None:
-        self.before = before
-        self.trigger = trigger
-        self.after = after
-        self.sent = sent
+    before: NodeView
+    trigger: Any
+    after: NodeView
+    sent: tuple[Envelope, ...]
 
     @property
     def node(self) -> str:

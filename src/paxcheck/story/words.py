@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paxcheck.plain import printable
+from paxcheck.protocol.errors import lines_in_words
 from paxcheck.protocol.execute import Act, Outcome
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.system import NetworkFault, System
@@ -75,8 +76,8 @@ def _details(system: System, frame: Frame, node: str, outcome: Outcome) -> list[
     i = system.index[node]
     details: list[str] = []
     if outcome.error is not None:
-        details.append(f"raises {outcome.error}")
-        details += [f"  {where} in {name}" for where, name in outcome.error.lines]
+        details.append(f"raises {outcome.error.told}")
+        details += [f"  {line}" for line in lines_in_words(outcome.error.lines)]
         return details
     changes = changed_fields(system, i, frame.before.locals[i], outcome.local)
     if changes:

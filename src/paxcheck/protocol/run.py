@@ -1,0 +1,278 @@
+"""One run of a handler: what it sends, chooses, asks and remembers, recorded as it happens.
+
+What ends a step here ends it, whatever the handler catches: a mistake in a model must not be
+swallowed by an `except` of the model.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+
+from paxcheck.protocol.errors import ModelError, where_in_model, where_of
+from paxcheck.protocol.messages import PUBLISHED, Envelope, Message, check_message_class, stamped
+from paxcheck.protocol.node import Node, Rule
+from paxcheck.protocol.values import Value, check_immutable, freeze, order_key
+
+if TYPE_CHECKING:
+    from paxcheck.protocol.execute import NodeShape
+
+F = TypeVar("F", bound=Callable[..., Any])
+SentMessages: TypeAlias = Callable[[type[Message]], tuple[Message, ...]]
+_SETS = (set, frozenset)
+
+
+class NoBranch(BaseException):
+    """Raised by `choose` when there is nothing to choose: the step is off.
+
+    No Exception, so that the handler's `except Exception` lets it pass.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCall:
+    """One question put to a rule: with which values, and what it said."""
+
+    rule: str
+    args: tuple[Any, ...]
+    allowed: bool
+    switched_off: bool = False
+
+    def __str__(self) -> str:
+        inside = ", ".join(map(str, self.args))
+        return f"{self.rule}({inside}) said {'yes' if self.allowed else 'no'}"
+
+
+def _ending(method: F) -> F:
+    """Note what ends the step, so that it ends it even if the handler catches it."""
+
+    @functools.wraps(method)
+    def noting(self: Run, *args: Any) -> Any:
+        try:
+            return method(self, *args)
+        except (ModelError, NoBranch, KeyboardInterrupt) as problem:
+            self.ended = problem
+            raise
+
+    return noting  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class Run:
+    """The ends of `send`, `choose`, `sent` and of rules.
+
+    `prefix`: the choices to follow; `again`: the second run of the same step, which looks closer;
+    `rule`: the rule that is being asked; `ended`: what ended the step.
+    """
+
+    shape: NodeShape
+    where: str
+    prefix: Sequence[int] = ()
+    asking: SentMessages | None = None
+    again: bool = False
+    sends: list[Envelope] = field(default_factory=list[Envelope])
+    taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
+    rules: list[RuleCall] = field(default_factory=list[RuleCall])
+    reads: set[type[Message]] = field(default_factory=set[type[Message]])
+    rule: str | None = None
+    ended: BaseException | None = None
+
+    def refuse(self, problem: ModelError) -> NoReturn:
+        """End the step with an error of the model."""
+        self.ended = problem
+        raise problem
+
+    @_ending
+    def send(self, receivers: Iterable[str], message: Message) -> None:
+        """Put one copy for each receiver into the network; a set of them in canonical order."""
+        message = self._checked(message)
+        names = sorted(receivers, key=order_key) if isinstance(receivers, _SETS) else receivers
+        for to in names:
+            if to not in self.shape.receivers:
+                raise ModelError(
+                    f"{self.shape.name} sends {type(message).__name__} to {to!r}, "
+                    "and there is no such node",
+                    where=where_in_model(),
+                    hint=f"the nodes are {', '.join(self.shape.receivers)}",
+                )
+            if type(message) not in self.shape.receivers[to]:
+                raise ModelError(
+                    f"{to} has no handler for {type(message).__name__}, sent by {self.shape.name}",
+                    where=where_in_model(),
+                    hint=f"add to its class: def on_{_snake(type(message).__name__)}"
+                    f"(self, msg: {type(message).__name__})",
+                )
+            self.sends.append(Envelope(to, message))
+
+    @_ending
+    def broadcast(self, message: Message) -> None:
+        """One copy for every other node with a handler for the message."""
+        kind = type(message)
+        others = [
+            name
+            for name, kinds in self.shape.receivers.items()
+            if name != self.shape.name and kind in kinds
+        ]
+        if not others:
+            raise ModelError(
+                f"{self.shape.name} broadcasts {kind.__name__}, which no other node handles",
+                where=where_in_model(),
+                hint="add a handler, or publish() it if only properties ask for it",
+            )
+        self.send(others, message)
+
+    @_ending
+    def publish(self, message: Message) -> None:
+        """A message for actions and properties alone."""
+        if self.shape.network != "set":
+            raise ModelError(
+                "publish() needs a set network, where a message stays for ever",
+                where=where_in_model(),
+                hint="in another network keep it in a ghost field",
+            )
+        self.sends.append(Envelope(PUBLISHED, self._checked(message)))
+
+    @_ending
+    def choose(self, options: Iterable[Any]) -> Any:
+        """Follow the branch that is being explored, or the first one beyond it."""
+        self._not_in_a_rule("chooses")
+        alternatives = list(options)
+        if isinstance(options, _SETS):
+            alternatives.sort(key=order_key)
+        if not alternatives:
+            raise NoBranch
+        depth = len(self.taken)
+        index = self.prefix[depth] if depth < len(self.prefix) else 0
+        if index >= len(alternatives):
+            raise ModelError(
+                f"{self.where} offered another choice when it was run again",
+                where=where_in_model(),
+                hint="a handler must depend on its fields and its message only",
+            )
+        picked = alternatives[index]
+        self.taken.append((index, len(alternatives), freeze(picked, "an option of choose()")))
+        return picked
+
+    @_ending
+    def sent_messages(self, kind: type[Message]) -> tuple[Message, ...]:
+        """Answer `sent`, and record the question."""
+        check_message_class(kind)
+        if self.asking is None:
+            raise ModelError(
+                f"{self.where} asks which {kind.__name__} messages were sent",
+                where=where_in_model(),
+                hint="only an action may ask, and only in a set network (network = 'set')",
+            )
+        self.reads.add(kind)
+        try:
+            return self.asking(kind)
+        except BaseException as problem:  # an engine that does not tell now
+            self.ended = problem
+            raise
+
+    @_ending
+    def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:
+        """Ask a rule, or let pass where it is switched off (what it would say is kept)."""
+        off = asked.name in self.shape.without
+        before = _containers(node) if self.again else None
+        outer, self.rule = self.rule, asked.name
+        try:
+            allowed = asked.answer(node, args)
+        except ModelError:
+            raise
+        except Exception:
+            if not off:
+                raise
+            allowed = True
+        finally:
+            self.rule = outer
+        if before is not None:
+            for name, value in _containers(node).items():
+                if value != before.get(name):
+                    raise ModelError(
+                        f"rule {asked.name} changes {type(node).__name__}.{name}, "
+                        "and a rule only looks",
+                        where=where_of(asked.method),
+                        hint="let the handler change the field",
+                    )
+        frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+        self.rules.append(RuleCall(asked.name, frozen, allowed, off))
+        return allowed or off
+
+    def _checked(self, message: Message) -> Message:
+        self._not_in_a_rule("sends")
+        if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(
+                f"{self.where} sends {message!r}, which is not a Message",
+                where=where_in_model(),
+                hint="class Something(Message): ...",
+            )
+        check_immutable(message, type(message).__name__)
+        return stamped(message, self.shape.name)
+
+    def _not_in_a_rule(self, what: str) -> None:
+        if self.rule is not None:
+            raise ModelError(
+                f"rule {self.rule} {what}, and a rule only looks",
+                where=where_in_model(),
+                hint="let the handler do it",
+            )
+
+
+class GhostSet:
+    """What a handler sees of a ghost field: it may add, and nothing else."""
+
+    __slots__ = ("_items", "_name", "_run")
+
+    def __init__(self, name: str, items: frozenset[Value], run: Run) -> None:
+        self._name = name
+        self._items = set(items)
+        self._run = run
+
+    def add(self, item: Any) -> None:
+        """Remember an item for the properties."""
+        if self._run.rule is not None:
+            self._invisible()
+        try:
+            self._items.add(freeze(item, f"an item of {self._name}"))
+        except ModelError as problem:
+            self._run.refuse(problem)
+
+    def frozen(self) -> frozenset[Value]:
+        """The whole history, for the state."""
+        return frozenset(self._items)
+
+    def _invisible(self, *_: Any) -> Any:
+        self._run.refuse(
+            ModelError(
+                f"{self._name} is a ghost field: handlers may only add to it",
+                where=where_in_model(),
+                hint="a value that the protocol needs is durable(...) or volatile(...)",
+            )
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python looks for what is not there
+        return self._invisible()
+
+    __iter__ = __len__ = __contains__ = __bool__ = __repr__ = __str__ = __format__ = _invisible
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _invisible
+    __or__ = __and__ = __sub__ = __xor__ = __ror__ = __rand__ = __rsub__ = __rxor__ = _invisible
+    __ior__ = __iand__ = __isub__ = __ixor__ = _invisible
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _containers(node: Node) -> dict[str, Value]:
+    """The fields of a node that can change without an assignment, as they are now."""
+    return {
+        name: freeze(value, name)
+        for name, value in node.__dict__.items()
+        if isinstance(value, (dict, list, set)) and name in node._fields  # pyright: ignore[reportPrivateUsage]
+    }
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
