@@ -56,9 +56,9 @@ class Leader(Node):
 
     @action
     def phase2a(self) -> None:
-        if any(m.ballot == self.ballot for m in self.sent(Phase2a)):
+        if self.sent(Phase2a, ballot=self.ballot):
             return
-        answers = {m.sender: m.vote for m in self.sent(Phase1b) if m.ballot == self.ballot}
+        answers = {m.sender: m.vote for m in self.sent(Phase1b, ballot=self.ballot)}
         value = self.choose([v for v in self.values if self.safe(v, answers)])
         self.broadcast(Phase2a(self.ballot, value))
 

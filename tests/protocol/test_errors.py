@@ -232,6 +232,20 @@ def test_a_handler_may_not_ask_what_was_sent(write: Write) -> None:
     )
 
 
+def test_a_question_names_fields_that_the_message_has(write: Write) -> None:
+    path = write(
+        """
+        class A(Node):
+            @action
+            def go(self): self.sent(Ping, m=1)
+        """
+    )
+    assert error_of(path, 9) == (
+        "A.go asks for Ping messages by their 'm', and they have no such field\n"
+        "  their fields: sender, n"
+    )
+
+
 @pytest.mark.parametrize("network", ["bag", "fifo"])
 def test_publish_and_sent_need_a_set_network(network: str, write: Write) -> None:
     for body, text in [

@@ -20,7 +20,7 @@ from paxcheck.protocol.errors import (
     where_of,
 )
 from paxcheck.protocol.fields import Field
-from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.messages import Envelope, Message, Sought
 from paxcheck.protocol.node import Node, handlers_of
 from paxcheck.protocol.run import GhostSet, NoBranch, RuleCall, Run, SentMessages
 from paxcheck.protocol.values import Value, freeze, thaw
@@ -63,7 +63,7 @@ class Reaction:
     """
 
     outcomes: tuple[Outcome, ...]
-    reads: frozenset[type[Message]] = frozenset()
+    reads: frozenset[Sought] = frozenset()
     closed: tuple[RuleCall, ...] = ()
 
 
@@ -117,7 +117,7 @@ class NodeShape:
         """Every branch of one handler or action."""
         where = f"{type(self.prototype).__name__}.{method}"
         outcomes: list[Outcome] = []
-        reads: set[type[Message]] = set()
+        reads: set[Sought] = set()
         closed: list[RuleCall] = []
         for prefix in _branches():
             run = Run(self, where, prefix, sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 from paxcheck.protocol.errors import ModelError, where_in_model
@@ -53,6 +54,20 @@ def check_message_class(kind: Any) -> None:
             f"sent() is asked for {kind!r}, which is no class of messages",
             where=where_in_model(),
             hint="sent(Accepted)",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which sent messages an action asked for: those of a class with these values in its fields."""
+
+    kind: type[Message]
+    fields: tuple[tuple[str, Value], ...] = ()
+
+    def fits(self, message: Message) -> bool:
+        """Whether a message is one of those."""
+        return isinstance(message, self.kind) and all(
+            getattr(message, name) == value for name, value in self.fields
         )
 
 

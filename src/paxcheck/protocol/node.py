@@ -206,13 +206,14 @@ class Node:
         """One of the options; the checker takes every branch. No option: the step is off."""
         return self._running().choose(options)
 
-    def sent(self, kind: type[M]) -> tuple[M, ...]:
-        """All messages of a class that were ever sent, in canonical order.
+    def sent(self, kind: type[M], /, **fields: Any) -> tuple[M, ...]:
+        """All messages of a class that were ever sent, with these values in their fields.
 
-        Only in an action, and only in a `set` network, where a message stays for ever: as the
-        guard of Lamport's Phase2a asks for the 1b messages of a quorum.
+        They come in canonical order. Only in an action, and only in a `set` network, where a
+        message stays for ever: as the guard of Lamport's Phase2a asks for the 1b messages of its
+        ballot. What is asked for is recorded: the less it is, the faster is the search.
         """
-        return self._running().sent_messages(kind)  # type: ignore[return-value]
+        return self._running().sent_messages(kind, fields)  # type: ignore[return-value]
 
     def on_start(self) -> None:
         """Run once, before the first step: what a node sends here is there from the beginning."""

@@ -7,12 +7,19 @@ swallowed by an `except` of the model.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
-from paxcheck.protocol.messages import PUBLISHED, Envelope, Message, check_message_class, stamped
+from paxcheck.protocol.messages import (
+    PUBLISHED,
+    Envelope,
+    Message,
+    Sought,
+    check_message_class,
+    stamped,
+)
 from paxcheck.protocol.node import Node, Rule
 from paxcheck.protocol.values import Value, check_immutable, freeze, order_key
 
@@ -75,7 +82,7 @@ class Run:
     sends: list[Envelope] = field(default_factory=list[Envelope])
     taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
     rules: list[RuleCall] = field(default_factory=list[RuleCall])
-    reads: set[type[Message]] = field(default_factory=set[type[Message]])
+    reads: set[Sought] = field(default_factory=set[Sought])
     rule: str | None = None
     ended: BaseException | None = None
 
@@ -156,18 +163,29 @@ class Run:
         return picked
 
     @_ending
-    def sent_messages(self, kind: type[Message]) -> tuple[Message, ...]:
+    def sent_messages(self, kind: type[Message], fields: Mapping[str, Any]) -> tuple[Message, ...]:
         """Answer `sent`, and record the question."""
         check_message_class(kind)
+        known = ("sender", *kind._fields)  # pyright: ignore[reportPrivateUsage]
+        for name in fields:
+            if name not in known:
+                raise ModelError(
+                    f"{self.where} asks for {kind.__name__} messages by their {name!r}, and they "
+                    "have no such field",
+                    where=where_in_model(),
+                    hint=f"their fields: {', '.join(known)}",
+                )
+        wanted = [(k, freeze(v, f"{k} of {kind.__name__}")) for k, v in sorted(fields.items())]
+        sought = Sought(kind, tuple(wanted))
         if self.asking is None:
             raise ModelError(
                 f"{self.where} asks which {kind.__name__} messages were sent",
                 where=where_in_model(),
                 hint="only an action may ask, and only in a set network (network = 'set')",
             )
-        self.reads.add(kind)
+        self.reads.add(sought)
         try:
-            return self.asking(kind)
+            return tuple([m for m in self.asking(kind) if sought.fits(m)])
         except BaseException as problem:  # an engine that does not tell now
             self.ended = problem
             raise

@@ -43,8 +43,8 @@ class Question:
     def mask(self) -> int:
         """The messages that it may ask for, as far as they are known."""
         found = 0
-        for kind in self.reads:
-            found |= self.tables.class_masks.get(kind, 0)
+        for sought in self.reads:
+            found |= self.tables.mask_of(sought)
         return found
 
     def grow(self, i: int) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.errors import ModelError
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
-from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.messages import Envelope, Message, Sought
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
 from paxcheck.protocol.values import order_key, ordered
@@ -90,10 +90,11 @@ class Tables:
         self.contents: list[tuple[Message, tuple[str, ...]]] = []
         self.handled = [0] * len(system.names)
         self.class_masks: dict[type[Message], int] = {}
+        self._sought: dict[Sought, int] = {}
         self.rows: list[list[Row]] = [[Row((), 0)] for _ in system.names]  # ids start at 1
         self._ids: list[dict[tuple[Local, int], int]] = [{} for _ in system.names]
         self._asked: dict[tuple[int, int, Act, tuple[int, ...]], Answer] = {}
-        self._reads: dict[tuple[int, Act], tuple[type[Message], ...]] = {}
+        self._reads: dict[tuple[int, Act], tuple[Sought, ...]] = {}
         self.alarms: list[Alarm] = []
         self.errors = False
         self.calls = 0
@@ -152,6 +153,9 @@ class Tables:
                     self.handled[self.system.index[name]] |= 1 << bit
             kind = type(message)
             self.class_masks[kind] = self.class_masks.get(kind, 0) | 1 << bit
+            for sought in self._sought:
+                if sought.fits(message):
+                    self._sought[sought] |= 1 << bit
         elif self.contents[bit][1] != receivers:
             raise Regroup
         return bit
@@ -207,7 +211,7 @@ class Tables:
     def ask(self, i: int, number: int, action: Act, available: int) -> tuple[int, ...]:
         """The rows after an action that asks which messages were sent; 0 for an exception."""
         known = self._reads.get((i, action), ())
-        key = (i, number, action, tuple([available & self.class_masks.get(c, 0) for c in known]))
+        key = (i, number, action, tuple([available & self.mask_of(s) for s in known]))
         found = self._asked.get(key)
         if found is None:
             found = self._ask(i, number, action, available)
@@ -217,7 +221,7 @@ class Tables:
         """The same, with the steps for the judge also when it was asked before."""
         self.ask(i, number, action, available)
         known = self._reads[i, action]
-        masks = [available & self.class_masks.get(c, 0) for c in known]
+        masks = [available & self.mask_of(s) for s in known]
         return self._asked[i, number, action, tuple(masks)]
 
     def _ask(self, i: int, number: int, action: Act, available: int) -> Answer:
@@ -227,7 +231,7 @@ class Tables:
         local = self.rows[i][number].local
         reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
         self.calls += 1
-        new = sorted(reaction.reads - set(known), key=lambda c: c.__name__)
+        new = sorted(reaction.reads - set(known), key=str)
         if new:
             # What was kept under shorter keys is forgotten: they do not tell states apart any more.
             known = self._reads[i, action] = (*known, *new)
@@ -236,13 +240,21 @@ class Tables:
         after = self._after(i, number, action, reaction.outcomes)
         errors = [0 for outcome in reaction.outcomes if outcome.error is not None]
         self._told.append(((i, local, action), reaction.outcomes))
-        masks = [available & self.class_masks.get(c, 0) for c in known]
+        masks = [available & self.mask_of(s) for s in known]
         found = Answer((*after, *errors), tuple(self.alarms[before:]))
         self._asked[i, number, action, tuple(masks)] = found
         return found
 
-    def reads(self, i: int, action: Act) -> tuple[type[Message], ...]:
-        """The classes of messages that an action has asked for so far."""
+    def mask_of(self, sought: Sought) -> int:
+        """The bits of the messages that were asked for, as far as they are known."""
+        mask = self._sought.get(sought)
+        if mask is None:
+            fits = [sought.fits(message) for message, _ in self.contents]
+            mask = self._sought[sought] = sum(1 << bit for bit, yes in enumerate(fits) if yes)
+        return mask
+
+    def reads(self, i: int, action: Act) -> tuple[Sought, ...]:
+        """Which messages an action has asked for so far."""
         return self._reads.get((i, action), ())
 
     def _outcomes(self, i: int, local: Local, trigger: Trigger) -> tuple[Outcome, ...]:
@@ -272,7 +284,7 @@ class Tables:
         return tuple(after)
 
     def _messages(self, kind: type[Message], available: int) -> tuple[Message, ...]:
-        mask = available & self.class_masks.get(kind, 0)
+        mask = available & self.mask_of(Sought(kind))
         found: list[Message] = []
         while mask:
             low = mask & -mask
