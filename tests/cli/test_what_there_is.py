@@ -149,7 +149,7 @@ def test_a_named_model_says_what_its_scopes_set_and_give() -> None:
     assert text.startswith(
         "synod: single-decree Paxos. A promise before every vote makes the majority's answer "
         "lasting.\n"
-        "    --set acceptors=3   number of acceptors\n"
+        "    --set acceptors=3   number of acceptors (int, at least 1)\n"
     )
     assert (
         "    --network set   where a scope sets no other\n"

@@ -13,6 +13,7 @@ from typing import Literal
 
 import click
 
+from paxcheck.engine.compiled.how import making_code
 from paxcheck.engine.limits import Progress, Report
 
 Trend = Literal["growing", "steady", "shrinking"]
@@ -21,8 +22,13 @@ Trend = Literal["growing", "steady", "shrinking"]
 def reporter(machine: bool = False) -> Report | None:
     """What to call with progress: a line on a terminal, JSON lines for a machine, else nothing."""
     if machine:
+        making_code[:] = [_json_making_code]
         return json_line
-    return terminal_line if sys.stderr.isatty() else None
+    if sys.stderr.isatty():
+        making_code[:] = [_terminal_making_code]
+        return terminal_line
+    making_code.clear()
+    return None
 
 
 def clear_line() -> None:
@@ -87,3 +93,14 @@ def json_line(progress: Progress) -> None:
         "violated": list(progress.violated),
     }
     click.echo(json.dumps(line), err=True)
+
+
+MAKING_CODE = "making machine code for this processor; it is kept for later runs"
+
+
+def _terminal_making_code() -> None:
+    click.echo("\r\033[K" + MAKING_CODE, nl=False, err=True)
+
+
+def _json_making_code() -> None:
+    click.echo(json.dumps({"event": "note", "text": MAKING_CODE}), err=True)

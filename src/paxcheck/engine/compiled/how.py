@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from paxcheck.engine.checkpoint import Checkpoint
@@ -22,3 +23,7 @@ class How:
     checkpoint: Checkpoint | None = None
     threads: int = 1
     reduced: bool = True
+
+
+making_code: list[Callable[[], None]] = []
+"""Who wants to know that machine code is being made: it takes some seconds, once."""

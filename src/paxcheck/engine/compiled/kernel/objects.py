@@ -27,13 +27,12 @@ from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
+from paxcheck.engine.compiled.how import making_code
+
 HERE = Path(__file__).parent
 MODULES = ("search", "scans")
 Kernel = Callable[[int], int]
 """A kernel: called with the address of a control block (see `control`)."""
-
-told: list[Callable[[str], None]] = []
-"""Who wants to know that code is being made, which takes some seconds."""
 
 
 class Shape(NamedTuple):
@@ -72,8 +71,8 @@ def _loaded(name: str, sizes: tuple[int, ...]) -> Kernel:
     path = _folder() / f"{name}-{'-'.join(map(str, sizes))}-{key}.o"
     code = _read(path)
     if code is None:
-        for tell in told:
-            tell(f"making machine code for this processor ({name}); it is kept for later runs")
+        for tell in making_code:
+            tell()
         code = _compiled(name, sizes)
         _write(path, code)
     return _linked(name, code)
