@@ -210,7 +210,10 @@ def interrupted(path: Path, *args: str) -> subprocess.CompletedProcess[str]:
     while not begun.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    try:
+        out, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
     return subprocess.CompletedProcess(command, running.returncode, out, err)
 
 

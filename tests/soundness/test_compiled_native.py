@@ -1,6 +1,7 @@
 """The native tier, alone, finds what the reference engine finds: also the same counterexamples."""
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ MOST = 3000  # states of a random protocol
 
 
 def native(
-    protocol: Protocol, limits: Limits, *, first: bool, grouped: bool = True, threads: int = 1
+    protocol: Protocol, limits: Limits, *, first: bool, grouped: bool = True, **how: Any
 ) -> tuple[NativeTier, str | None]:
     """Search with empty tables. Raises Unsupported where this tier cannot run the system."""
     system = System(protocol)
@@ -39,10 +40,10 @@ def native(
         else:
             tables = Tables(system, grouped=grouped)
             findings = Findings(tables, protocol.properties())
-        tier = NativeTier(tables, findings, limits, Watch(limits), threads=threads)
+        tier = NativeTier(tables, findings, limits, Watch(limits), **how)
         return tier, tier.run_levels(stop_at_first=first)
     except Regroup:
-        return native(protocol, limits, first=first, grouped=False, threads=threads)
+        return native(protocol, limits, first=first, grouped=False, **how)
 
 
 def same(
@@ -50,10 +51,13 @@ def same(
     limits: Limits | None = None,
     *,
     first: bool = False,
-    threads: int = 1,
     plain: Verdict | None = None,
+    **how: Any,
 ) -> NativeTier | None:
-    """Compare with the reference engine; None where there are too many states."""
+    """Compare with the reference engine; None where there are too many states.
+
+    `how`: the number of `threads`; whether the search is `reduced`.
+    """
     limits = limits or Limits()
     if plain is None:
         small = Limits(states=MOST, depth=limits.depth)
@@ -61,7 +65,7 @@ def same(
         if plain.stopped and "states" in plain.stopped:
             return None
     try:
-        tier, stopped = native(protocol, limits, first=first, threads=threads)
+        tier, stopped = native(protocol, limits, first=first, **how)
     except Unsupported:
         assert "partition" in protocol.faults
         return None
@@ -86,6 +90,17 @@ def test_every_bundled_scope(model: str, scope: str) -> None:
 @given(specs())
 def test_random_protocols(spec: Spec) -> None:
     same(build(spec))
+
+
+@pytest.mark.parametrize(("model", "scope"), SCOPES)
+def test_every_bundled_scope_without_reduction(model: str, scope: str) -> None:
+    assert same(protocol_of(model, scope), plain=law(model, scope), reduced=False) is not None
+
+
+@PROFILE
+@given(specs())
+def test_without_reduction(spec: Spec) -> None:
+    same(build(spec), reduced=False)
 
 
 @PROFILE

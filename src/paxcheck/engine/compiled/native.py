@@ -136,10 +136,11 @@ class NativeTier(Paths):
     @contextmanager
     def _until_interrupted(self) -> Iterator[None]:
         """Ctrl-C ends the search at the next look; a second one ends it wherever it is."""
-        if threading.current_thread() is not threading.main_thread():
+        before = signal.getsignal(signal.SIGINT)
+        main = threading.current_thread() is threading.main_thread()
+        if not main or before is signal.SIG_IGN:
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
 
         def interrupt(number: int, frame: Any) -> None:
             if self.interrupted or not callable(before):
