@@ -12,6 +12,7 @@ from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.ending import concluded
 from paxcheck.engine.limits import Limits, Report
 from paxcheck.engine.verdict import Verdict
+from paxcheck.garbage import seldom_collected
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
@@ -46,18 +47,19 @@ def explore(
     why = "asked for"
     if engine != "reference":
         try:
-            verdict = compiled.explore(
-                system,
-                properties=properties,
-                limits=limits,
-                report=report,
-                stop_at_first=stop_at_first,
-                digest=digest,
-                symmetric=symmetric,
-                checkpoint=checkpoint,
-                threads=threads,
-                reduced=reduced,
-            )
+            with seldom_collected():
+                verdict = compiled.explore(
+                    system,
+                    properties=properties,
+                    limits=limits,
+                    report=report,
+                    stop_at_first=stop_at_first,
+                    digest=digest,
+                    symmetric=symmetric,
+                    checkpoint=checkpoint,
+                    threads=threads,
+                    reduced=reduced,
+                )
             why = "the fastest for this system" if engine == "auto" else why
             return concluded(system, verdict, f"engine compiled: {why}")
         except Unsupported as problem:

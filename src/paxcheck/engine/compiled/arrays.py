@@ -17,6 +17,22 @@ from paxcheck.engine.compiled.kernel import control as at
 
 ALL = 0xFFFFFFFFFFFFFFFF
 ONE_WORD = 63  # bit 63 of word 0 marks keys
+MOST_ROOM = 1 << 16  # rows that are made ready before there are any
+
+
+class Entries:
+    """What is known of a row, wherever it is: the bits that are filled, and the live ones' entries.
+
+    `odd`: the bits whose entry is a record; `offers`: for each sender the moves that it makes.
+    """
+
+    __slots__ = ("begin", "known", "odd", "of", "offers", "room")
+
+    def __init__(self) -> None:
+        self.known = self.odd = 0
+        self.of: dict[int, int] = {}
+        self.offers: dict[int, int] = {}
+        self.begin = self.room = 0
 
 
 class Arrays:
@@ -42,12 +58,14 @@ class Arrays:
         self.fields = self.nodes + (1 if self.faults else 0)
         self.lens_count = lenses
         self.asked = []
+        self._changed: set[tuple[int, int]] = set()  # rows whose entries must be written
         self.records = array("Q", [0])  # record 0 stands for "no record"
         self._most_branches = 1
         self.keep_ids: dict[int, int] = {ALL: 0}  # masks of what sleeps on, by number
         self.traps: dict[tuple[int, int, int], set[str]] = {}
         self.trap_ids: dict[tuple[int, int, int], int] = {}
         self.filled: list[dict[int, list[int]]] = [{} for _ in range(self.nodes)]
+        self.entries: list[dict[int, Entries]] = [{} for _ in range(self.nodes)]
         self.senders: list[set[int]] = [set() for _ in range(self.nodes)]
         self._group_bits(symmetric, reduced)
         self._constants()
@@ -130,8 +148,13 @@ class Arrays:
     def _widths(self) -> list[int]:
         rows = [len(rows) for rows in self.tables.rows]
         rest = [(len(self.rests)).bit_length()] if self.faults else []
-        roomy = [max(n + n // 4, 48).bit_length() for n in rows] + rest
         tight = [n.bit_length() for n in rows] + rest
+        # All states are written again when a field is full: that shall not happen often.
+        for spare in (3, 2):
+            roomy = [max(n.bit_length() + spare, 6) for n in rows] + rest
+            if sum(roomy) <= ONE_WORD and max(rows) << spare < MOST_ROOM:
+                return roomy
+        roomy = [max(n + n // 4, 48).bit_length() for n in rows] + rest
         if sum(roomy) <= ONE_WORD or sum(tight) + self.nodes // 2 > ONE_WORD:
             return roomy
         # It fits into one word if the fields that are nearly full get the bits that are left.
@@ -165,27 +188,20 @@ class Arrays:
         rows, n, m = self.total, self.nodes, self.mask_words
         self.offers = np.zeros(rows * n * m, np.uint64)
         self.masks = np.zeros(4 * rows * m, np.uint64)
-        parts = (at.KNOWN, at.LIVE, at.ODD, at.ENTRIES)
-        self.known, self.live, self.odd, self.begins = [self.masks[k::4] for k in parts]
         self.wants = np.zeros(rows * m if self.inboxes else 1, np.uint64)
         self.requested = np.zeros(rows * m, np.uint64)
         self.allow = np.zeros(len(self.rests) * n * m, np.uint64)
         self.entry = np.zeros(1 << 10, np.uint64)
-        self._entries: dict[int, dict[int, int]] = {}  # row of all -> bit -> entry
-        self._entry_at: dict[int, int] = {}
-        self._entry_rooms: dict[int, int] = {}
         self._entry_end = 0
-        self._changed: set[int] = set()
         self.classes = np.zeros((max(1, self.lens_count), rows), np.int32)
         self._allow()
         self._make_adds()
         self.synced = [1] * n
-        self.records = array("Q", [0])
         self._put_rows()
-        for i, filled in enumerate(self.filled):
-            for number, bits in filled.items():
-                for bit in bits:
-                    self._write(i, number, bit)
+        self._changed = {(i, number) for i, known in enumerate(self.entries) for number in known}
+        for known in self.entries:
+            for entries in known.values():
+                entries.room = 0
 
     def _make_adds(self) -> None:
         self.add = np.zeros(1, np.int32)
@@ -193,7 +209,13 @@ class Arrays:
         self.group_room = [1] * self.nodes
 
     def write_again(self) -> None:
-        """Write all entries again."""
+        """Make all entries again: what is in them has changed."""
+        self.records = array("Q", [0])
+        self.entries = [{} for _ in range(self.nodes)]
+        for i, filled in enumerate(self.filled):
+            for number, bits in filled.items():
+                for bit in bits:
+                    self._write(i, number, bit)
         self._make()
 
     def fits(self) -> bool:
@@ -251,19 +273,17 @@ class Arrays:
         self.filled[i].setdefault(number, []).append(bit)
         self._write(i, number, bit)
 
-    def set_entry(self, i: int, number: int, bit: int, after: int, keep: int) -> None:
-        """A bit that leads to one row and does nothing else."""
-        known = self.keep_ids.setdefault(keep, len(self.keep_ids))
-        self._entry(i, number, bit, known << 32 | after)
-        self._set(self.live, i, number, bit)
+    def entries_of(self, i: int, number: int) -> Entries:
+        """What is known of a row, to be changed."""
+        self._changed.add((i, number))
+        found = self.entries[i].get(number)
+        if found is None:
+            found = self.entries[i][number] = Entries()
+        return found
 
-    def set_record(
-        self, i: int, number: int, bit: int, trap: tuple[int, int, int], branches: list[list[int]]
-    ) -> None:
-        """A bit of which there is more to say; see `kernel/steps.py`."""
-        self._entry(i, number, bit, self.record(trap, branches))
-        self._set(self.live, i, number, bit)
-        self._set(self.odd, i, number, bit)
+    def entry_of(self, after: int, keep: int) -> int:
+        """What stands for a bit that leads to one row and does nothing else."""
+        return self.keep_ids.setdefault(keep, len(self.keep_ids)) << 32 | after
 
     def record(self, trap: tuple[int, int, int] | None, branches: list[list[int]]) -> int:
         """A new record; its number."""
@@ -275,34 +295,47 @@ class Arrays:
         self._most_branches = max(self._most_branches, len(branches))
         return at_
 
-    def _entry(self, i: int, number: int, bit: int, entry: int) -> None:
-        row = int(self.base[i]) + number
-        self._entries.setdefault(row, {})[bit] = entry
-        self._changed.add(row)
-
     def _put_entries(self) -> None:
         """Write the entries of the rows that changed, each row's one after the other."""
-        for row in sorted(self._changed):
-            entries = self._entries[row]
-            room = self._entry_rooms.get(row, 0)
-            if len(entries) > room:
+        m = self.mask_words
+        places: list[int] = []
+        values: list[int] = []
+        rows: list[int] = []
+        masks: list[int] = []
+        for i, number in sorted(self._changed):
+            entries = self.entries[i][number]
+            of = entries.of
+            if len(of) > entries.room:
                 # It moves to the end of all, where there is room for twice as many.
-                room = self._entry_rooms[row] = max(4, 2 * len(entries))
-                self._entry_at[row] = self._entry_end
-                self._entry_end += room
-                if self._entry_end > len(self.entry):
-                    self.entry.resize(2 * self._entry_end, refcheck=False)
-            begin = self._entry_at[row]
-            bits = sorted(entries)
-            self.entry[begin : begin + len(bits)] = [entries[bit] for bit in bits]
-            for w in range(self.mask_words):
+                entries.room = max(4, 2 * len(of))
+                entries.begin = self._entry_end
+                self._entry_end += entries.room
+            begin = entries.begin
+            bits = sorted(of)
+            places += range(begin, begin + len(bits))
+            values += [of[bit] for bit in bits]
+            live = 0
+            for bit in bits:
+                live |= 1 << bit
+            row = int(self.base[i]) + number
+            rows.append(row)
+            for w in range(m):
                 before = sum(bit < 64 * w for bit in bits) if w else 0
-                self.begins[row * self.mask_words + w] = begin + before
+                masks += (
+                    entries.known >> 64 * w & ALL,
+                    live >> 64 * w & ALL,
+                    entries.odd >> 64 * w & ALL,
+                    begin + before,
+                )
+            for source, moves in entries.offers.items():
+                self.put(self.offers, row * self.nodes + source, moves)
         self._changed.clear()
-
-    def _set(self, masks: np.ndarray, i: int, number: int, bit: int) -> None:
-        place = (int(self.base[i]) + number) * self.mask_words + bit // 64
-        masks[place] |= np.uint64(1 << (bit % 64))
+        if self._entry_end > len(self.entry):
+            self.entry.resize(2 * self._entry_end, refcheck=False)
+        if rows:
+            self.entry[np.array(places, np.int64)] = np.array(values, np.uint64)
+            table = self.masks.reshape(-1, 4 * m)
+            table[np.array(rows)] = np.array(masks, np.uint64).reshape(-1, 4 * m)
 
     def put(self, masks: np.ndarray, place: int, mask: int) -> None:
         """Write a mask of any length into an array of masks."""

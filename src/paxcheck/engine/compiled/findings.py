@@ -36,6 +36,7 @@ class Findings:
         self.states = [lens(tables, p) for p in properties if p.kind in ("invariant", "reachable")]
         self.ends = [lens(tables, p) for p in properties if p.kind == "at_end"]
         self._steps = StepJudge(tables, properties)
+        tables.watched = bool(self._steps.properties)
         self._reachable = {p.name for p in properties if p.kind == "reachable"}
 
     @property

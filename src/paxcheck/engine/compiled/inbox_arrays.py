@@ -154,13 +154,14 @@ class InboxArrays(Arrays):
         for _, step in self.moves[i][number, bit]:
             self._move(i, number, move, bit, source, step)
             move += 1
-        self._set(self.known, i, number, bit)
+        self.entries_of(i, number).known |= 1 << bit
 
     def _move(self, i: int, number: int, move: int, bit: int, source: int, step: Move) -> None:
         trap = (i, number, bit)
         fault = bit if 0 < bit < self.fixed else 0
+        entries = self.entries_of(i, number)
         if step.row and not step.sends and not fault and trap not in self.traps:
-            self.set_entry(i, number, move, step.row, ALL & ~self.own[i])
+            entries.of[move] = self.entry_of(step.row, ALL & ~self.own[i])
         else:
             keep = 0 if fault else ALL & ~self.own[i]
             sends: list[int] = []
@@ -168,9 +169,9 @@ class InboxArrays(Arrays):
                 keep &= ~self.own[node]
                 sends += [node, self.groups[node][group]]
             branch = [step.row, fault, keep, len(step.sends), *sends]
-            self.set_record(i, number, move, trap, [branch])
-        place = (int(self.base[i]) + number) * self.nodes + source
-        self.offers[place * self.mask_words + move // 64] |= np.uint64(1 << (move % 64))
+            entries.of[move] = self.record(trap, [branch])
+            entries.odd |= 1 << move
+        entries.offers[source] = entries.offers.get(source, 0) | 1 << move
 
     def what_of(self, i: int, trigger: Any) -> int:
         """Under which bit the moves of a trigger of node `i` are."""

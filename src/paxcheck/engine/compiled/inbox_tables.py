@@ -25,7 +25,7 @@ from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
-from paxcheck.protocol.world import World
+from paxcheck.protocol.world import Part, World, WorldView
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class InboxTables:
         self._added: list[dict[tuple[int, int], int]] = [{} for _ in system.names]
         self.class_masks: dict[type[Message], int] = {}
         self.alarms: list[Alarm] = []
+        self.watched = True  # whether the judge of steps must see all of them
         self.errors = False
         self.calls = 0
         self.groups: list[tuple[Envelope, ...]] = []
@@ -181,7 +182,8 @@ class InboxTables:
             after = self.row(i, outcome.local, inbox, published)
             if after == number and not sends:
                 continue
-            self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
+            if self.watched:
+                self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
             groups = [
                 (self.system.index[to], self.group(tuple(group))) for to, group in sends.items()
             ]
@@ -228,6 +230,12 @@ class InboxTables:
         else:
             network = tuple(sorted([item for s in seats for item in s.inbox]))
         return World(tuple([s.local for s in seats]), network, budgets, self.cuts[cut])
+
+    def view(
+        self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int, reads: set[Part]
+    ) -> WorldView:
+        """A state as a property sees it."""
+        return WorldView(self.system, self.world(numbers, budgets, cut), reads)
 
     def pairs(self) -> list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""

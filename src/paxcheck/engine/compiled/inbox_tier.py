@@ -31,6 +31,9 @@ class InboxTier(Tier):
         """The world that a state stands for."""
         return self.tables.world(self.numbers(state), self.budgets(state), state >> self._cut_shift)
 
+    def _cut_number(self, state: int) -> int:
+        return state >> self._cut_shift
+
     def _cut(self, state: int) -> frozenset[str] | None:
         return self.tables.cuts[state >> self._cut_shift]
 

@@ -15,13 +15,14 @@ from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.fingerprint import Fingerprint
 from paxcheck.protocol.execute import Act
+from paxcheck.protocol.system import Trigger
 
 Call = list[Any]
 """The name of a method and its arguments, as JSON."""
 
 _OF_TABLES = ("fill", "fill_acts", "fill_fault")
 _OF_INBOXES = ("acts", "delivery", "fault", "add")
-_OF_SYMMETRY = ("close", "bit_image")
+_OF_SYMMETRY = ("close", "bit_image", "place_image")
 
 
 def replay(tables: Tables | InboxTables, calls: list[Call], symmetry: Any = None) -> None:
@@ -44,8 +45,15 @@ def _replay_rows(tables: Tables, name: str, args: list[Any]) -> None:
     elif name == "ask":
         node: int = args[0]
         tables.ask(node, args[1], Act(tables.system.names[node], args[2]), args[3])
+    elif name == "effects":
+        node, place, what = args
+        tables.effects(node, place, what if what >= 0 else _trigger(tables, node, -1 - what))
     else:
         raise ValueError(f"{name!r} is no call of these tables")
+
+
+def _trigger(tables: Tables, node: int, number: int) -> Trigger:
+    return tables.system.triggers(node)[number]
 
 
 def _replay_inboxes(tables: InboxTables, name: str, args: list[Any]) -> None:

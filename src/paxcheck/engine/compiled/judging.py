@@ -13,7 +13,7 @@ from typing import Any
 from paxcheck.engine.compiled.tables import Alarm
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.properties import Broken, Property
-from paxcheck.protocol.world import Part, World, WorldView
+from paxcheck.protocol.world import Part
 
 
 class Lens:
@@ -63,10 +63,12 @@ class Lens:
 
         return look
 
-    def judge(self, numbers: Sequence[int], world: World) -> Broken | None:
+    def judge(
+        self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int = 0
+    ) -> Broken | None:
         """Ask the property about a state that looks new, and keep the answer."""
         reads: set[Part] = set()
-        answer = self.prop.judge(WorldView(self.tables.system, world, reads))
+        answer = self.prop.judge(self.tables.view(numbers, budgets, cut, reads))
         if self._extend(reads):
             # It looked at more than before: start again with finer classes. Answers that were
             # given stay right, because each depended only on what was read for it.

@@ -19,8 +19,6 @@ from paxcheck.engine.compiled.questions import Question
 from paxcheck.engine.compiled.store import BATCH, Store
 from paxcheck.engine.compiled.symmetry import NotSymmetric
 from paxcheck.protocol.execute import Act
-from paxcheck.protocol.messages import Envelope
-from paxcheck.protocol.world import World
 
 TAKEN = 1 << 63
 
@@ -41,7 +39,6 @@ class Looks(Store):
         self._classified: list[list[int]] = []
         self._classes: Any = None
         self._renamed: list[int] = []
-        self._envelopes: dict[int, Envelope] = {}
         self._answers: list[dict[tuple[int, ...], int]] = []
         self._steps_known: dict[Any, list[str]] = {}
 
@@ -128,21 +125,29 @@ class Looks(Store):
             arrays.compute(i, number, bit)
             self.note_breaches()
             if self.symmetry is not None and bit >= 0:
-                self.symmetry.check(i, number, arrays.what(i, bit))
-                self.note_breaches()
+                place = self.tables.rows[i][number].place
+                self.symmetry.check(i, place, arrays.what(i, bit))
         self.take_over(requests)
 
     def take_over(self, entries: list[tuple[int, int, int]]) -> None:
         """Write entries that the tables have computed into the arrays."""
         arrays = self.arrays
-        old = self.packing()
-        if arrays.sync():
-            arrays.describe(self.main)
-            self.repack(old)
+        self._new_rows()
         asks = self._new_questions()
         for entry in entries:
             arrays.fill(*entry)
         self.describe(fresh=asks)
+
+    def _new_rows(self) -> bool:
+        """Give the new rows their places, and write all states again if they need more room."""
+        if self.symmetry is not None:
+            self.symmetry.close()
+        old = self.packing()
+        again = self.arrays.sync()
+        if again:
+            self.arrays.describe(self.main)
+            self.repack(old)
+        return again
 
     def _new_questions(self) -> bool:
         """Take over the actions that ask; whether there are new ones, or they ask for more."""
@@ -212,10 +217,7 @@ class Looks(Store):
                 self.note_breaches_of(alarms, traps, q, key)
                 new.setdefault(q, {})[key] = after
         self.tables.alarms.clear()
-        old = self.packing()
-        if arrays.sync():
-            arrays.describe(self.main)
-            self.repack(old)
+        if self._new_rows():
             self.describe(fresh=True)
         if self._new_questions() or self.lenses != [*self.findings.states, *self.findings.ends]:
             self.describe(fresh=True)  # every key is another one now: the states ask again
@@ -345,13 +347,8 @@ class Looks(Store):
     def _judge_one(self, lens: Lens, numbers: Any, budgets: Any, cut: int) -> bool:
         """Ask a property about a state; True when it looked at more than before."""
         classes = lens.classes
-        try:
-            broken = lens.judge(numbers, self._seen_world(lens, numbers, budgets, cut))
-        except Exception:
-            # It may miss what it was not shown. With all messages it says what is wrong.
-            broken = lens.judge(numbers, self.tables.world(numbers, budgets, cut))
+        broken = lens.judge(numbers, budgets, cut)
         if lens.classes is not classes:
-            # It asked for messages that it was not shown: ask again with all of them.
             self._widen(lens)
             return True
         if self.symmetry is not None:
@@ -385,7 +382,7 @@ class Looks(Store):
                 todo.append(image)
                 answer = lens.answers.get(key)
                 if answer is None:
-                    answer = lens.judge(image, self._seen_world(lens, image, budgets, 0)) is None
+                    answer = lens.judge(image, budgets) is None
                 if answer != holds:
                     moved = [f"{a} for {b}" for a, b in self.symmetry.maps[p].items() if a != b]
                     raise NotSymmetric(
@@ -432,25 +429,3 @@ class Looks(Store):
         """The rows of a state, what is left of the budgets, and the cut."""
         width = self.arrays.width
         return self.arrays.unpack(self.log[place * width : (place + 1) * width])
-
-    def _seen_world(self, lens: Lens, numbers: Any, budgets: Any, cut: int) -> World:
-        """A state with those messages only for which the property ever asked."""
-        tables = self.tables
-        if self.arrays.inboxes:
-            return tables.world(numbers, budgets, cut)
-        mask = 0
-        for kind, bits in tables.class_masks.items():
-            if issubclass(kind, tuple(lens._kinds)):
-                mask |= bits
-        mask &= tables.available(numbers)
-        envelopes: list[Envelope] = []
-        while mask:
-            low = mask & -mask
-            message = self._envelopes.get(low)
-            if message is None:
-                content, receivers = tables.contents[low.bit_length() - 1]
-                message = self._envelopes[low] = Envelope(receivers[0], content)
-            envelopes.append(message)
-            mask ^= low
-        locals_ = tuple([rows[n].local for rows, n in zip(tables.rows, numbers, strict=True)])
-        return World(locals_, frozenset(envelopes), budgets)

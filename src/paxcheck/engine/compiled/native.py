@@ -89,8 +89,8 @@ class NativeTier(Paths):
             known = self.arrays.known_entries()
             if symmetry is not None:
                 for i, number, bit in known:
-                    symmetry.check(i, number, self.arrays.what(i, bit))
-                    self.note_breaches()
+                    place = self.tables.rows[i][number].place
+                    symmetry.check(i, place, self.arrays.what(i, bit))
             self.take_over(known)
 
     # The search -----------------------------------------------------------------------------

@@ -125,6 +125,9 @@ class Tier:
             total = add([total, mixed(add(parts))])
         return text(total)
 
+    def _cut_number(self, state: int) -> int:
+        return 0
+
     def _cut(self, state: int) -> frozenset[str] | None:
         return None
 
@@ -186,7 +189,7 @@ class Tier:
 
     def _ask(self, lens: Lens, state: int, numbers: tuple[int, ...]) -> None:
         if lens.key(numbers) not in lens.answers:
-            broken = lens.judge(numbers, self.world(state))
+            broken = lens.judge(numbers, self.budgets(state), self._cut_number(state))
             self.findings.hit(lens, broken, state)
 
     def _progress(self, seconds: float, memory: int) -> Progress:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from paxcheck.engine.compiled.arrays import ALL, Arrays
 from paxcheck.engine.compiled.symmetry import ACTIONS, FAULT
 from paxcheck.engine.compiled.tables import Tables
@@ -27,6 +29,7 @@ class SetArrays(Arrays):
         self.columns: list[dict[int, int]] = [{} for _ in range(nodes)]  # message bit -> our bit
         self.messages: list[list[int]] = [[-1] * self.fixed for _ in range(nodes)]
         self._bits_seen = 0
+        self._sleeping_on: dict[tuple[int, int], int] = {}
         super().__init__(tables, lenses, **how)
 
     def _bit_counts(self) -> list[int]:
@@ -51,21 +54,29 @@ class SetArrays(Arrays):
                 self.put(self.allow, k * self.nodes + i, mask)
 
     def _put_rows(self) -> None:
-        handled = self.tables.handled
+        handled, n, m = self.tables.handled, self.nodes, self.mask_words
+        places: list[int] = []
+        words: list[int] = []
         for j, rows in enumerate(self.tables.rows):
             for number in range(self.synced[j], len(rows)):
                 sent = rows[number].sent
-                for i in range(self.nodes):
-                    mask, rest = 0, sent & handled[i]
+                place = (int(self.base[j]) + number) * n
+                for i in range(n):
+                    rest = sent & handled[i]
+                    if not rest:
+                        continue
+                    mask = 0
                     while rest:
                         low = rest & -rest
                         mask |= 1 << self.columns[i][low.bit_length() - 1]
                         rest ^= low
-                    if mask:
-                        self.senders[i].add(j)
-                        place = (int(self.base[j]) + number) * self.nodes + i
-                        self.put(self.offers, place, mask)
+                    self.senders[i].add(j)
+                    for w in range(m):
+                        places.append((place + i) * m + w)
+                        words.append(mask >> 64 * w & ALL)
             self.synced[j] = len(rows)
+        if places:
+            self.offers[np.array(places)] = np.array(words, np.uint64)
 
     # Entries --------------------------------------------------------------------------------
 
@@ -112,15 +123,19 @@ class SetArrays(Arrays):
         return ACTIONS
 
     def _write(self, i: int, number: int, bit: int) -> None:
+        entries = self.entries_of(i, number)
+        entries.known |= 1 << bit
         fault = bit if 0 < bit < self.fixed else 0
         after = self._rows_after(i, number, bit)
+        if not after:
+            return
         trap = (i, number, self.what(i, bit))
         if len(after) == 1 and after[0] and not fault and trap not in self.traps:
-            self.set_entry(i, number, bit, after[0], self.keep(i, number, after[0]))
-        elif after:
+            entries.of[bit] = self.entry_of(after[0], self.keep(i, number, after[0]))
+        else:
             branches = [[n, fault, self.keep(i, number, n, fault), 0] for n in after]
-            self.set_record(i, number, bit, trap, branches)
-        self._set(self.known, i, number, bit)
+            entries.of[bit] = self.record(trap, branches)
+            entries.odd |= 1 << bit
 
     def keep(self, i: int, number: int, after: int, fault: int = 0) -> int:
         """Which groups may sleep on after a step: those of others who got nothing new from it."""
@@ -130,32 +145,43 @@ class SetArrays(Arrays):
                 mask &= ~self.group_of[k][k]
         if not after:
             return mask
-        new = self.tables.rows[i][after].sent & ~self.tables.rows[i][number].sent
-        for k in range(self.nodes):
-            if new & self.tables.handled[k]:
-                mask &= ~self.group_of[k][i]
-        for node, messages in self.asked:
-            if new & messages:
-                mask &= ~self.group_of[node][node]
-        return mask
+        rows = self.tables.rows[i]
+        new = rows[after].sent & ~rows[number].sent
+        return mask & self._waking(i, new) if new else mask
+
+    def _waking(self, i: int, new: int) -> int:
+        """Which groups may sleep on after node `i` has sent something new."""
+        known = self._sleeping_on.get((i, new))
+        if known is None:
+            known = ALL
+            for k in range(self.nodes):
+                if new & self.tables.handled[k]:
+                    known &= ~self.group_of[k][i]
+            for node, messages in self.asked:
+                if new & messages:
+                    known &= ~self.group_of[node][node]
+            self._sleeping_on[i, new] = known
+        return known
+
+    def write_again(self) -> None:
+        """Make all entries again: what is in them has changed."""
+        self._sleeping_on.clear()
+        super().write_again()
 
     def _rows_after(self, i: int, number: int, bit: int) -> tuple[int, ...]:
         """The rows after each branch; 0 stands for an exception."""
         tables = self.tables
         row = tables.rows[i][number]
-        if bit == 0:
+        triggers: list[Any]
+        if bit >= self.fixed:
+            triggers = [self.messages[i][bit]]
+            after = row.nexts.get(triggers[0], ())
+        elif bit == 0:
             after = row.acts or ()
-            triggers: list[Any] = list(tables.system.triggers(i)) if tables.errors else []
-            triggers = [t for t in triggers if not isinstance(t, NodeFault) and t not in row.asking]
-        elif bit < self.fixed:
+            triggers = [t for t in tables.system.triggers(i) if not isinstance(t, NodeFault)]
+        else:
             after = row.faults[bit - 1]
             triggers = [NodeFault(tables.system.names[i], self.faults[bit - 1])]
-        else:
-            message = self.messages[i][bit]
-            after = row.nexts.get(message, ())
-            triggers = [Envelope(tables.system.names[i], tables.contents[message][0])]
         if tables.errors:
-            for trigger in triggers:
-                outcomes = tables._outcomes(i, row.local, trigger)
-                after = (*after, *[0 for o in outcomes if o.error is not None])
+            after = (*after, *[0 for t in triggers for _ in range(tables.raising(i, number, t))])
         return after

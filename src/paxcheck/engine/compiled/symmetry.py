@@ -68,6 +68,7 @@ class Symmetry:
         self._images: dict[int, list[list[int]]] = {
             p: [[0] for _ in range(self.nodes)] for p in self.generators
         }
+        self._place_images: dict[tuple[int, int], list[int]] = {}
         self._checked: set[tuple[int, int, int]] = set()
         self._bit_images: dict[tuple[int, int], int] = {}
         self._fixed: dict[int, Any] | None = None
@@ -94,17 +95,32 @@ class Symmetry:
         while open_:
             open_ = False
             for p in self.generators:
-                names = self.maps[p]
                 for i in range(self.nodes):
                     images, rows = self._images[p][i], tables.rows[i]
                     to = int(self.target[p, i])
                     for number in range(len(images), len(rows)):
                         row = rows[number]
-                        local = rename(row.local, names)
-                        images.append(tables.row(to, local, self._sent_image(p, row.sent)))
+                        place = self._place_image(p, i, row.place)
+                        images.append(tables.row_at(to, place, self.sent_image(p, row.sent)))
                         open_ = True
 
-    def _sent_image(self, p: int, sent: int) -> int:
+    def place_image(self, p: int, i: int, place: int) -> int:
+        """The number of the image of a local state of node `i`."""
+        if self.tables.journal is not None:
+            known = self._place_images.get((p, i), ())
+            if place >= len(known):
+                self.tables.journal.append(["place_image", p, i, place])
+        return self._place_image(p, i, place)
+
+    def _place_image(self, p: int, i: int, place: int) -> int:
+        images = self._place_images.setdefault((p, i), [0])
+        tables, to = self.tables, int(self.target[p, i])
+        for number in range(len(images), place + 1):
+            images.append(tables.place(to, rename(tables.locals[i][number], self.maps[p])))
+        return images[place]
+
+    def sent_image(self, p: int, sent: int) -> int:
+        """The image of a set of messages, as a mask."""
         mask = 0
         while sent:
             low = sent & -sent
@@ -255,55 +271,53 @@ class Symmetry:
 
     # The check ------------------------------------------------------------------------------
 
-    def check(self, i: int, number: int, what: int) -> None:
-        """Check one entry and all its images. Raises NotSymmetric.
+    def check(self, i: int, place: int, what: int) -> None:
+        """Check what a local state does, and all images of that. Raises NotSymmetric.
 
         `what`: a message bit, ACTIONS, or FAULT - f for the fault f.
         """
-        todo = [(i, number, what)]
+        if (i, place, what) in self._checked:
+            return
+        todo = [(i, place, what)]
         self._checked.add(todo[0])
         while todo:
-            i, number, what = todo.pop()
-            after, errors = self._outcome(i, number, what)
+            i, place, what = todo.pop()
+            effects = self._effects(i, place, what)
             for p in self.generators:
                 to = int(self.target[p, i])
-                image = self.image(p, i, number)
+                image = self.place_image(p, i, place)
                 what_image = what
                 if what >= 0:
                     what_image = self.bit_image(p, what).bit_length() - 1
-                expected = sorted([self.image(p, i, n) for n in after])
-                found, found_errors = self._outcome(to, image, what_image)
-                if sorted(found) != expected or errors != found_errors:
-                    raise NotSymmetric(self._difference(p, i, number, what))
+                expected = sorted(
+                    [(after and self.place_image(p, i, after), self.sent_image(p, sent))
+                     for after, sent in effects]
+                )  # fmt: skip
+                if sorted(self._effects(to, image, what_image)) != expected:
+                    raise NotSymmetric(self._difference(p, i, what))
                 if (to, image, what_image) not in self._checked:
                     self._checked.add((to, image, what_image))
                     todo.append((to, image, what_image))
 
-    def _outcome(self, i: int, number: int, what: int) -> tuple[tuple[int, ...], int]:
-        """The rows after an entry, and how many of its branches raise."""
-        tables = self.tables
-        row = tables.rows[i][number]
-        name = tables.system.names[i]
-        if what >= 0:
-            if not row.known >> what & 1:
-                tables.fill(i, number, 1 << what)
-            after = row.nexts.get(what, ())
-            triggers: list[Any] = [Envelope(name, tables.contents[what][0])]
-        elif what == ACTIONS:
-            after = tables.fill_acts(i, number) if row.acts is None else row.acts
-            triggers = [t for t in tables.system.triggers(i) if isinstance(t, Act)]
-        else:
-            fault = FAULT - what
-            known = row.faults.get(fault)
-            after = tables.fill_fault(i, number, fault) if known is None else known
-            triggers = [NodeFault(name, tables.system.fault_names[fault])]
-        errors = 0
-        if tables.errors:
-            for trigger in triggers:
-                errors += sum(o.error is not None for o in tables._outcomes(i, row.local, trigger))
-        return after, errors
+    def _effects(self, i: int, place: int, what: int) -> list[tuple[int, int]]:
+        """What a local state does: the local states after it (0: an exception), and the bits sent.
 
-    def _difference(self, p: int, i: int, number: int, what: int) -> str:
+        What changes nothing is left out.
+        """
+        tables = self.tables
+        triggers: list[Any]
+        if what >= 0:
+            triggers = [what]
+        elif what == ACTIONS:
+            stopped = tables.system.shapes[i].stopped(tables.locals[i][place])
+            triggers = [] if stopped else [*tables.system.triggers(i)]
+            triggers = [t for t in triggers if isinstance(t, Act)]
+        else:
+            triggers = [NodeFault(tables.system.names[i], tables.system.fault_names[FAULT - what])]
+        found = [e for t in triggers for e in tables.effects(i, place, t) or ()]
+        return [(e.after, e.sent) for e in found if e.after != place or e.sent]
+
+    def _difference(self, p: int, i: int, what: int) -> str:
         tables = self.tables
         if what >= 0:
             step = Envelope(tables.system.names[i], tables.contents[what][0])

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.errors import ModelError
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
-from paxcheck.protocol.messages import Envelope, Message, Sought
+from paxcheck.protocol.messages import Envelope, Message, Sought, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
 from paxcheck.protocol.values import order_key, ordered
-from paxcheck.protocol.world import World
+from paxcheck.protocol.world import Part, World, WorldView
+
+M = TypeVar("M", bound=Message)
 
 
 class Unsupported(Exception):
@@ -37,21 +39,35 @@ class Regroup(Exception):
 class Row:
     """One local state with what its node has sent: a row of the tables.
 
-    `known`: the message bits for which the step was computed (set only after it was);
-    `reacts`: those that change something; `nexts[bit]`: the rows after each branch;
-    `acts`: the rows after each branch of each action, None until computed;
-    `faults[f]`: the rows after each branch of fault f, once it was computed; `asking`: actions
-    that ask what was sent.
+    `place`: the number of the local state; `known`: the message bits for which the step was
+    computed (set only after it was); `reacts`: those that change something; `nexts[bit]`: the rows
+    after each branch; `acts`: the rows after each branch of each action, None until computed;
+    `faults[f]`: the rows after each branch of fault f, once it was computed; `asking`: actions that
+    ask what was sent.
     """
 
     local: Local
     sent: int
+    place: int = 0
     known: int = 0
     reacts: int = 0
     nexts: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     acts: tuple[int, ...] | None = None
     faults: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     asking: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One outcome of a local step: the number of the local state after it, and the bits sent.
+
+    `after` is 0 for an exception.
+    """
+
+    after: int
+    sent: int
+    branch: int
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,8 @@ class Answer:
 class Tables:
     """The tables of one system; they grow while a search asks for entries.
 
-    `alarms` collects each newly computed outcome for the judge of steps; a search empties it.
+    `alarms` collects the steps that the judge of steps must see; a search empties it. `watched`:
+    whether it must see all of them, or only those that raise an exception.
     Raises Unsupported for a network that is not a set and for partitions.
     """
 
@@ -88,17 +105,22 @@ class Tables:
         self.grouped = grouped
         self.bits: dict[Any, int] = {}
         self.contents: list[tuple[Message, tuple[str, ...]]] = []
+        self._order: list[Any] = []  # of the messages
         self.handled = [0] * len(system.names)
         self.class_masks: dict[type[Message], int] = {}
+        self._of_kind: dict[type[Message], list[tuple[int, Message]]] = {}
         self._sought: dict[Sought, int] = {}
         self.rows: list[list[Row]] = [[Row((), 0)] for _ in system.names]  # ids start at 1
-        self._ids: list[dict[tuple[Local, int], int]] = [{} for _ in system.names]
+        self.locals: list[list[Local]] = [[()] for _ in system.names]
+        self._places: list[dict[Local, int]] = [{} for _ in system.names]
+        self._ids: list[dict[tuple[int, int], int]] = [{} for _ in system.names]
         self._asked: dict[tuple[int, int, Act, tuple[int, ...]], Answer] = {}
         self._reads: dict[tuple[int, Act], tuple[Sought, ...]] = {}
         self.alarms: list[Alarm] = []
+        self.watched = True
         self.errors = False
         self.calls = 0
-        self._pairs: dict[tuple[int, Local, Trigger], tuple[Outcome, ...]] = {}
+        self._effects: dict[tuple[int, int, Trigger | int], tuple[Effect, ...] | None] = {}
         self._told: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
         self.asks = False
         self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
@@ -123,10 +145,23 @@ class Tables:
 
     def row(self, i: int, local: Local, sent: int) -> int:
         """The number of a row of node `i`; numbers never change."""
-        number = self._ids[i].get((local, sent))
+        return self.row_at(i, self.place(i, local), sent)
+
+    def place(self, i: int, local: Local) -> int:
+        """The number of a local state of node `i`, from 1 on."""
+        number = self._places[i].get(local)
         if number is None:
-            number = self._ids[i][local, sent] = len(self.rows[i])
-            self.rows[i].append(Row(local, sent))
+            number = self._places[i][local] = len(self.locals[i])
+            self.locals[i].append(local)
+        return number
+
+    def row_at(self, i: int, place: int, sent: int) -> int:
+        """The number of the row with a numbered local state."""
+        key = (place, sent)
+        number = self._ids[i].get(key)
+        if number is None:
+            number = self._ids[i][key] = len(self.rows[i])
+            self.rows[i].append(Row(self.locals[i][place], sent, place))
         return number
 
     def _mask(self, sends: tuple[Envelope, ...]) -> int:
@@ -148,11 +183,13 @@ class Tables:
         if bit is None:
             bit = self.bits[key] = len(self.contents)
             self.contents.append((message, receivers))
+            self._order.append(order_key(message))
             for name in receivers:
                 if name:
                     self.handled[self.system.index[name]] |= 1 << bit
             kind = type(message)
             self.class_masks[kind] = self.class_masks.get(kind, 0) | 1 << bit
+            self._of_kind.clear()
             for sought in self._sought:
                 if sought.fits(message):
                     self._sought[sought] |= 1 << bit
@@ -167,11 +204,9 @@ class Tables:
         if self.journal is not None:
             self.journal.append(["fill", i, number, bits])
         row = self.rows[i][number]
-        name = self.system.names[i]
         for bit in self.in_order(bits):
             low = 1 << bit
-            trigger = Envelope(name, self.contents[bit][0])
-            after = self._after(i, number, trigger, self._outcomes(i, row.local, trigger))
+            after = self._after(i, number, bit, self._effects_of(i, row.place, bit) or ())
             if after:
                 row.nexts[bit] = after
                 row.reacts |= low
@@ -187,13 +222,12 @@ class Tables:
         for trigger in self.system.triggers(i):
             if isinstance(trigger, NodeFault) or self.system.shapes[i].stopped(row.local):
                 continue
-            try:
-                outcomes = self._outcomes(i, row.local, trigger)
-            except _Asks:
+            effects = self._effects_of(i, row.place, trigger)
+            if effects is None:
                 asking.append(trigger)
                 self.asks = True
-                continue
-            acts += self._after(i, number, trigger, outcomes)
+            else:
+                acts += self._after(i, number, trigger, effects)
         row.asking = tuple(asking)
         row.acts = tuple(acts)
         return row.acts
@@ -204,9 +238,23 @@ class Tables:
             self.journal.append(["fill_fault", i, number, fault])
         row = self.rows[i][number]
         trigger = NodeFault(self.system.names[i], self.system.fault_names[fault])
-        outcomes = self._outcomes(i, row.local, trigger)
-        row.faults[fault] = self._after(i, number, trigger, outcomes)
+        effects = self._effects_of(i, row.place, trigger) or ()
+        row.faults[fault] = self._after(i, number, trigger, effects)
         return row.faults[fault]
+
+    def effects(self, i: int, place: int, trigger: Trigger | int) -> tuple[Effect, ...] | None:
+        """What a local state does on a trigger, or on the message of a bit.
+
+        None for an action that asks what was sent.
+        """
+        if self.journal is not None and (i, place, trigger) not in self._effects:
+            self.journal.append(["effects", i, place, self._as_data(i, trigger)])
+        return self._effects_of(i, place, trigger)
+
+    def _as_data(self, i: int, trigger: Trigger | int) -> int:
+        if isinstance(trigger, int):
+            return trigger
+        return -1 - self.system.triggers(i).index(trigger)  # type: ignore[arg-type]
 
     def ask(self, i: int, number: int, action: Act, available: int) -> tuple[int, ...]:
         """The rows after an action that asks which messages were sent; 0 for an exception."""
@@ -237,7 +285,7 @@ class Tables:
             known = self._reads[i, action] = (*known, *new)
             self._asked = {k: v for k, v in self._asked.items() if (k[0], k[2]) != (i, action)}
         before = len(self.alarms)
-        after = self._after(i, number, action, reaction.outcomes)
+        after = self._after(i, number, action, self._as_effects(i, reaction.outcomes))
         errors = [0 for outcome in reaction.outcomes if outcome.error is not None]
         self._told.append(((i, local, action), reaction.outcomes))
         masks = [available & self.mask_of(s) for s in known]
@@ -257,31 +305,59 @@ class Tables:
         """Which messages an action has asked for so far."""
         return self._reads.get((i, action), ())
 
-    def _outcomes(self, i: int, local: Local, trigger: Trigger) -> tuple[Outcome, ...]:
-        pair = (i, local, trigger)
-        known = self._pairs.get(pair)
-        if known is None:
-            reaction = self.system.react(i, local, trigger, _refuse_to_tell)
-            self.calls += 1
-            known = self._pairs[pair] = reaction.outcomes
-        return known
+    def _effects_of(self, i: int, place: int, trigger: Trigger | int) -> tuple[Effect, ...] | None:
+        key = (i, place, trigger)
+        try:
+            return self._effects[key]
+        except KeyError:
+            pass
+        step = trigger
+        if isinstance(step, int):
+            step = Envelope(self.system.names[i], self.contents[step][0])
+        try:
+            reaction = self.system.react(i, self.locals[i][place], step, _refuse_to_tell)
+        except _Asks:
+            self._effects[key] = None
+            return None
+        self.calls += 1
+        effects = self._effects[key] = self._as_effects(i, reaction.outcomes)
+        return effects
+
+    def _as_effects(self, i: int, outcomes: tuple[Outcome, ...]) -> tuple[Effect, ...]:
+        effects: list[Effect] = []
+        for branch, outcome in enumerate(outcomes):
+            after = sent = 0
+            if outcome.error is None:
+                after, sent = self.place(i, outcome.local), self._mask(outcome.sent)
+            else:
+                self.errors = True
+            effects.append(Effect(after, sent, branch, outcome))
+        return tuple(effects)
 
     def _after(
-        self, i: int, number: int, trigger: Trigger, outcomes: tuple[Outcome, ...]
+        self, i: int, number: int, trigger: Trigger | int, effects: tuple[Effect, ...]
     ) -> tuple[int, ...]:
-        """The rows after the outcomes that are steps; what the judge must see becomes an alarm."""
+        """The rows after the effects that are steps; what the judge must see becomes an alarm."""
         sent = self.rows[i][number].sent
         after: list[int] = []
-        for branch, outcome in enumerate(outcomes):
-            if outcome.error is not None:
-                self.errors = True
-            else:
-                following = self.row(i, outcome.local, sent | self._mask(outcome.sent))
+        for effect in effects:
+            if effect.after:
+                following = self.row_at(i, effect.after, sent | effect.sent)
                 if following == number:
                     continue
                 after.append(following)
-            self.alarms.append(Alarm(i, number, Step(trigger, branch), outcome))
+                if not self.watched:
+                    continue
+            step = trigger
+            if isinstance(step, int):
+                step = Envelope(self.system.names[i], self.contents[step][0])
+            self.alarms.append(Alarm(i, number, Step(step, effect.branch), effect.outcome))
         return tuple(after)
+
+    def raising(self, i: int, number: int, trigger: Trigger | int) -> int:
+        """How many outcomes of a computed trigger (or of a message bit) are exceptions."""
+        effects = self._effects.get((i, self.rows[i][number].place, trigger)) or ()
+        return sum(effect.after == 0 for effect in effects)
 
     def _messages(self, kind: type[Message], available: int) -> tuple[Message, ...]:
         mask = available & self.mask_of(Sought(kind))
@@ -294,7 +370,16 @@ class Tables:
 
     def pairs(self) -> Iterable[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""
-        return [*self._pairs.items(), *self._told]
+        found: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
+        for (i, place, trigger), effects in self._effects.items():
+            if effects is None:
+                continue
+            step = trigger
+            if isinstance(step, int):
+                step = Envelope(self.system.names[i], self.contents[step][0])
+            outcomes = tuple([effect.outcome for effect in effects])
+            found.append(((i, self.locals[i][place], step), outcomes))
+        return [*found, *self._told]
 
     def in_order(self, mask: int) -> list[int]:
         """The bits of a mask, in the canonical order of their messages."""
@@ -303,7 +388,7 @@ class Tables:
             low = mask & -mask
             bits.append(low.bit_length() - 1)
             mask ^= low
-        return sorted(bits, key=lambda bit: order_key(self.contents[bit][0]))
+        return sorted(bits, key=self._order.__getitem__) if len(bits) > 1 else bits
 
     # Back to worlds -------------------------------------------------------------------------
 
@@ -334,6 +419,42 @@ class Tables:
             mask ^= low
         locals_ = tuple([rows[n].local for rows, n in zip(self.rows, numbers, strict=True)])
         return World(locals_, frozenset(envelopes), budgets)
+
+    def view(
+        self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int, reads: set[Part]
+    ) -> WorldView:
+        """A state as a property sees it."""
+        locals_ = tuple([rows[n].local for rows, n in zip(self.rows, numbers, strict=True)])
+        bare = World(locals_, frozenset(), budgets)
+        return _RowsView(self.system, bare, reads, self, self.available(numbers))
+
+    def of_kind(self, kind: type[Message]) -> list[tuple[int, Message]]:
+        """The messages of a class that are known, each with its bit, in canonical order."""
+        found = self._of_kind.get(kind)
+        if found is None:
+            mask = 0
+            for known, bits in self.class_masks.items():
+                if issubclass(known, kind):
+                    mask |= bits
+            order = self.in_order(mask)
+            found = self._of_kind[kind] = [(1 << bit, self.contents[bit][0]) for bit in order]
+        return found
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _RowsView(WorldView):
+    """A view whose messages are looked up, and not gathered before anybody asks."""
+
+    _tables: Any = None
+    _sent: int = 0
+
+    def sent(self, kind: type[M]) -> list[M]:
+        check_message_class(kind)
+        if self._reads is not None:
+            self._reads.add(kind)
+        sent = self._sent
+        found = [message for low, message in self._tables.of_kind(kind) if sent & low]
+        return found if self._tables.grouped else list(dict.fromkeys(found))
 
 
 class _Asks(BaseException):

@@ -1,0 +1,18 @@
+"""When Python looks for cycles of references, in work that makes many objects that stay."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+@contextmanager
+def seldom_collected() -> Generator[None, None, None]:
+    """Look for cycles seldom: rows, states and events make none, and looking takes long."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
