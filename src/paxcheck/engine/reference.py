@@ -106,20 +106,25 @@ class Search:
                 return f"the limit of depth {self.limits.depth} was reached"
             following = self.following = list[World]()
             for world in self.frontier:
-                reason = self.watch.over_states(len(self.number)) or self.watch.look(self._progress)
-                if reason is None:
-                    self._expand(world)
-                    if stop_at_first and self.judge.violated:
-                        reason = "the search ends at the first violation"
+                reason = (
+                    self.watch.over_states(len(self.number))
+                    or self.watch.look(self._progress)
+                    or self._enough(stop_at_first)
+                )
                 if reason:
                     if following:
                         self.levels.append(len(following))
                     return reason
+                self._expand(world)
             if following:
                 self.levels.append(len(following))
             self.frontier = following
             self._save(force=not following)
-        return None
+        return self._enough(stop_at_first)
+
+    def _enough(self, stop_at_first: bool) -> str | None:
+        violated = stop_at_first and self.judge.violated
+        return "the search ends at the first violation" if violated else None
 
     def _save(self, *, force: bool) -> None:
         if self.saver is not None:

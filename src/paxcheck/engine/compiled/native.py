@@ -126,7 +126,7 @@ class NativeTier(Paths):
                 if reason is None and after_level is not None:
                     after_level(not found)
                 if reason is not None or not found:
-                    return reason
+                    return reason or self._enough(stop_at_first)
 
     def _enough(self, stop_at_first: bool) -> str | None:
         if stop_at_first and self.findings.violated:
