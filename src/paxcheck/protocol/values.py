@@ -12,7 +12,8 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, Final, dataclass_transform
+from operator import attrgetter
+from typing import Any, ClassVar, Final, dataclass_transform
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of, where_of_class
 
@@ -52,10 +53,11 @@ class Record:
     """
 
     _fields: tuple[str, ...] = ()
+    _get: ClassVar[Any] = None
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in ("_hash", "_key", "_checked", "__eq__", "__hash__"):
+        for name in ("_hash", "_key", "_checked", "_get", "__eq__", "__hash__"):
             if name in vars(cls) or name in inspect.get_annotations(cls):
                 raise ModelError(
                     f"{cls.__name__} defines {name}, which every record has already",
@@ -65,11 +67,16 @@ class Record:
                 )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+        cls._get = attrgetter(*cls._fields) if len(cls._fields) > 1 else None
         if order:
             _add_order(cls)
 
     def _parts(self) -> tuple[Value, ...]:
-        return tuple([getattr(self, name) for name in self._fields])
+        fields = self._fields
+        # attrgetter is fast, and gives no tuple for less than two names.
+        if len(fields) > 1:
+            return self._get(self)
+        return tuple([getattr(self, name) for name in fields])
 
     def __eq__(self, other: object) -> bool:
         if self is other:

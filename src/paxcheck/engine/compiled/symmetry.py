@@ -68,6 +68,7 @@ class Symmetry:
         self._images: dict[int, list[list[int]]] = {
             p: [[0] for _ in range(self.nodes)] for p in self.generators
         }
+        self._targets = {p: [int(to) for to in self.target[p]] for p in self.generators}
         self._place_images: dict[tuple[int, int], list[int]] = {}
         self._checked: set[tuple[int, int, int]] = set()
         self._bit_images: dict[tuple[int, int], int] = {}
@@ -153,8 +154,10 @@ class Symmetry:
         found: list[tuple[int, tuple[int, ...]]] = []
         for p in self.generators:
             image = [0] * self.nodes
-            for i, number in enumerate(numbers):
-                image[int(self.target[p, i])] = self.image(p, i, number)
+            for number, of, to in zip(numbers, self._images[p], self._targets[p], strict=True):
+                if number >= len(of):
+                    self.close()
+                image[to] = of[number]
             found.append((p, tuple(image)))
         return found
 
