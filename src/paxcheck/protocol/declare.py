@@ -77,18 +77,18 @@ def fields_of(cls: type, root: type) -> dict[str, Field]:
 
 
 def _check_field(base: type, name: str, field: Field, taken: frozenset[str]) -> None:
-    where = where_of_class(base, name)
+    # Where it is said is only looked up for an error: it takes longer than all that is checked.
     for other in base.__mro__[1:]:
         if name not in taken and not isinstance(vars(other).get(name, field), Field):
             raise ModelError(
                 f"the field {base.__name__}.{name} hides {other.__name__}.{name}",
-                where=where,
+                where=where_of_class(base, name),
                 hint="give one of the two another name",
             )
     if name in taken:
         raise ModelError(
             f"{base.__name__}.{name} cannot be a field: every node has a `{name}` of its own",
-            where=where,
+            where=where_of_class(base, name),
             hint="give the field another name",
         )
     if field.required:
@@ -99,7 +99,7 @@ def _check_field(base: type, name: str, field: Field, taken: frozenset[str]) -> 
         for value in field.corrupt or ():
             freeze(value, f"a corrupt value of {base.__name__}.{name}")
     except ModelError as problem:
-        problem.where = where
+        problem.where = where_of_class(base, name)
         raise
 
 
@@ -113,18 +113,17 @@ def check_members(cls: type, root: type) -> None:
 def _check_members(cls: type) -> None:
     for name, member in vars(cls).items():
         function: Any = getattr(member, "method", member)  # a rule has its method inside
-        where = where_of(function) or where_of_class(cls, name)
         if name in VIEWED:
             raise ModelError(
                 f"{cls.__name__}.{name} would be hidden: a property's view of a node has a "
                 f"`{name}` of its own",
-                where=where,
+                where=where_of(function) or where_of_class(cls, name),
                 hint="give it another name",
             )
         if name in _OPERATORS and isinstance(member, types.FunctionType):
             raise ModelError(
                 f"{cls.__name__} defines {name}, which properties would not use",
-                where=where,
+                where=where_of(function) or where_of_class(cls, name),
                 hint="compare fields; a method with a plain name may help",
             )
         is_action = hasattr(member, "_paxcheck_action")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from paxcheck.protocol.lint.functions import FUNCTIONS, Function, functions_of
+from paxcheck.protocol.lint.functions import FUNCTIONS, Function, functions_of, walk
 
 _CHANCE: Final = (
     "random", "secrets", "time", "uuid.uuid1", "uuid.uuid4", "numpy.random",
@@ -22,7 +22,7 @@ class Chance:
 
     def __init__(self, tree: ast.Module) -> None:
         self._imported: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     whole = alias.name if alias.asname else alias.name.partition(".")[0]

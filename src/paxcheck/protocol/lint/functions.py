@@ -6,8 +6,17 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_NODES = "_paxcheck_nodes"
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def walk(tree: ast.AST) -> list[ast.AST]:
+    """All nodes of a tree, what is outside first; kept, because many look at them."""
+    nodes: list[ast.AST] | None = tree.__dict__.get(_NODES)
+    if nodes is None:
+        nodes = tree.__dict__[_NODES] = list(ast.walk(tree))
+    return nodes
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Function:
     def own_names(self) -> frozenset[str]:
         """The names that it, or a function inside of it, binds: parameters and variables."""
         names: set[str] = set()
-        for node in ast.walk(self.node):
+        for node in walk(self.node):
             if isinstance(node, ast.arg):
                 names.add(node.arg)
             elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -40,7 +49,7 @@ class Function:
                 names.add(node.name or "")
             elif isinstance(node, Definition) and node is not self.node:
                 names.add(node.name)
-        shared = [node.names for node in ast.walk(self.node) if isinstance(node, ast.Global)]
+        shared = [node.names for node in walk(self.node) if isinstance(node, ast.Global)]
         return frozenset(names.difference(*shared))
 
 
@@ -48,14 +57,14 @@ def functions_of(tree: ast.Module) -> Iterator[Function]:
     """The file's own statements, all classes with their methods, and the functions they use."""
     top = {node.name: node for node in tree.body if isinstance(node, Definition)}
     todo = [Function(_statements(tree.body))]
-    for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+    for cls in [node for node in walk(tree) if isinstance(node, ast.ClassDef)]:
         todo.append(Function(_statements(cls.body), cls))
         todo += [Function(node, cls) for node in cls.body if isinstance(node, Definition)]
     done: set[str] = set()
     while todo:
         function = todo.pop(0)
         yield function
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             if isinstance(node, ast.Name) and node.id in top and node.id not in done:
                 done.add(node.id)
                 todo.append(Function(top[node.id]))

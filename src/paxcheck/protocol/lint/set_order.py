@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from paxcheck.protocol.lint.functions import Definition, Function, returned_by
+from paxcheck.protocol.lint.functions import Definition, Function, returned_by, walk
 
 # What they make of a set depends on its order.
 _TAKES_ORDER: Final = frozenset({
@@ -41,14 +41,14 @@ class SetOrder:
             for node in tree.body:
                 if isinstance(node, Definition) and self._returns_set(Function(node)):
                     self._functions.add(node.name)
-            for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+            for cls in [node for node in walk(tree) if isinstance(node, ast.ClassDef)]:
                 self._look_at_class(cls)
 
     def places(self, function: Function) -> Iterator[ast.expr]:
         """Where the function depends on the order of a set."""
         known = self._known_in(function)
         free = _order_free(function.node)
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             for walked in _walked(node, free):
                 if self._is_set(walked, known, function.cls):
                     yield walked
@@ -66,11 +66,13 @@ class SetOrder:
 
     def _returns_set(self, function: Function) -> bool:
         returned = returned_by(function.node)
+        if not returned:
+            return False
         known = self._known_in(function)
-        return bool(returned) and all(self._is_set(r, known, function.cls) for r in returned)
+        return all(self._is_set(r, known, function.cls) for r in returned)
 
     def _known_in(self, function: Function) -> frozenset[str]:
-        own = self._only_sets(ast.walk(function.node), function.cls)
+        own = self._only_sets(walk(function.node), function.cls)
         return own | (self._variables - function.own_names)
 
     def _only_sets(self, nodes: Iterable[ast.AST], cls: ast.ClassDef | None) -> frozenset[str]:
@@ -143,7 +145,7 @@ def _walked(node: ast.AST, free: set[int]) -> Iterator[ast.expr]:
 def _order_free(function: ast.AST) -> set[int]:
     """The expressions whose items are taken by something that does not mind their order."""
     free: set[int] = set()
-    for node in ast.walk(function):  # what is outside comes first
+    for node in walk(function):  # what is outside comes first
         if isinstance(node, ast.Set):
             free.update(map(id, node.elts))
         if not isinstance(node, ast.Call):
