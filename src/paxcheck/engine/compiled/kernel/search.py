@@ -118,7 +118,7 @@ from paxcheck.engine.compiled.kernel.pointers import (
     words,
 )
 from paxcheck.engine.compiled.kernel.states import read, same, top, word_of
-from paxcheck.engine.compiled.kernel.steps import moved, offered, request, rest_of, send
+from paxcheck.engine.compiled.kernel.steps import moved, offered, own_offer, request, rest_of, send
 
 LOW = np.uint64(0xFFFFFFFF)
 
@@ -240,44 +240,48 @@ def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
                 unknown |= wanted & ~fixed(bits_of, at + KNOWN)
         shift = fixed(words(fixed(c, SHIFT_AT)), i)
         where = word_of(widths, c, i)
-        for s in range(fixed(slots, i), fixed(slots, i + 1)):
-            sleeping = asleep & fixed(groups, s) != np.uint64(0)
-            for w in range(count):
-                at = 4 * (row * count + w)
-                bits = offered(masks, inboxes, c, rest, i, s, w)
-                live = fixed(bits_of, at + LIVE)
-                if len(inboxes) == 0:
-                    unknown |= bits & ~fixed(bits_of, at + KNOWN)
-                    bits &= live
-                if bits == np.uint64(0):
-                    continue
-                odd = bits & fixed(bits_of, at + ODD)
-                entries = np.int64(fixed(bits_of, at + ENTRIES))
-                bits ^= odd
-                if bits:
-                    quiet = False
-                    steps += ones(bits)
-                    if sleeping:
-                        bits = np.uint64(0)
-                while bits:
-                    low = bits & (~bits + np.uint64(1))
-                    bits ^= low
-                    after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
-                    keep = fixed(keeps, np.int64(after >> np.uint64(32)))
-                    after &= LOW
-                    copy(widths, log, place * width, new, found * width)
-                    new[found * width + where] ^= (np.uint64(old) ^ after) << shift
-                    found = push(widths, symmetric, c, found, i, row, asleep & keep)
-                while odd:
-                    low = odd & (~odd + np.uint64(1))
-                    odd ^= low
-                    record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
-                    found, taken, still, known = take(
-                        widths, symmetric, c, place, found, record, i, row, asleep, sleeping
-                    )
-                    steps += taken
-                    quiet &= still
-                    complete &= known
+        for w in range(count):
+            first = fixed(slots, i)
+            bits = own_offer(masks, inboxes, c, rest, i, w)
+            awake = np.uint64(0) if asleep & fixed(groups, first) else bits
+            for s in range(first + 1, fixed(slots, i + 1)):
+                more = offered(masks, inboxes, c, rest, i, s, w)
+                bits |= more
+                awake |= np.uint64(0) if asleep & fixed(groups, s) else more
+            at = 4 * (row * count + w)
+            live = fixed(bits_of, at + LIVE)
+            if len(inboxes) == 0:
+                unknown |= bits & ~fixed(bits_of, at + KNOWN)
+                bits &= live
+            if bits == np.uint64(0):
+                continue
+            odd = bits & fixed(bits_of, at + ODD)
+            entries = np.int64(fixed(bits_of, at + ENTRIES))
+            bits ^= odd
+            if bits:
+                quiet = False
+                steps += ones(bits)
+                bits &= awake
+            while bits:
+                low = bits & (~bits + np.uint64(1))
+                bits ^= low
+                after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
+                keep = fixed(keeps, np.int64(after >> np.uint64(32)))
+                after &= LOW
+                copy(widths, log, place * width, new, found * width)
+                new[found * width + where] ^= (np.uint64(old) ^ after) << shift
+                found = push(widths, symmetric, c, found, i, row, asleep & keep)
+            while odd:
+                low = odd & (~odd + np.uint64(1))
+                odd ^= low
+                record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
+                found, taken, still, known = take(
+                    widths, symmetric, c, place, found, record, i, row, asleep,
+                    awake & low == np.uint64(0),
+                )  # fmt: skip
+                steps += taken
+                quiet &= still
+                complete &= known
         for q in range(fixed(c, QUESTIONS)):
             if fixed(longs(fixed(c, ASKER_AT)), q) != i:
                 continue

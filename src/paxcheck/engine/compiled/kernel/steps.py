@@ -51,20 +51,28 @@ def rest_of(c):
 
 
 @inline
+def own_offer(masks, inboxes, c, rest, i, w):
+    """The bits of node `i` in its first slot that are open in the state that was read."""
+    count, nodes = len(masks), fixed(c, NODES)
+    if len(inboxes) > 0:  # what it does by itself, and what it takes from itself
+        row = longs(fixed(c, ROWS_AT))[i]
+        return fixed(words(fixed(c, OFFERS_AT)), (row * nodes + i) * count + w)
+    return fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
+
+
+@inline
 def offered(masks, inboxes, c, rest, i, s, w):
-    """The bits of node `i` in slot `s` that are open in the state that was read."""
+    """The bits of node `i` in another slot `s`: what can come from its sender."""
     count, nodes = len(masks), fixed(c, NODES)
     rows, offers = longs(fixed(c, ROWS_AT)), words(fixed(c, OFFERS_AT))
     sender = fixed(longs(fixed(c, SOURCE_AT)), s)
-    if len(inboxes) > 0:
-        if fixed(c, CUT) and sender != i:
-            cut = fixed(words(fixed(c, CUTS_AT)), rest * nodes + i)
-            if cut >> np.uint64(sender) & np.uint64(1):
-                return np.uint64(0)
-        return fixed(offers, (rows[i] * nodes + sender) * count + w)
-    if s == fixed(longs(fixed(c, SLOTS_AT)), i):
-        return fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
-    return fixed(offers, (rows[sender] * nodes + i) * count + w)
+    if len(inboxes) == 0:
+        return fixed(offers, (rows[sender] * nodes + i) * count + w)
+    if fixed(c, CUT):
+        cut = fixed(words(fixed(c, CUTS_AT)), rest * nodes + i)
+        if cut >> np.uint64(sender) & np.uint64(1):
+            return np.uint64(0)
+    return fixed(offers, (rows[i] * nodes + sender) * count + w)
 
 
 @part
