@@ -53,7 +53,7 @@ def test_an_absent_peer_is_named(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split(None, 2)[2] for line in done.stdout.splitlines() if "absent" in line]
     assert lines == [
-        "spin dfs      absent: apt-get install spin gcc",
-        "spin bfs      absent: apt-get install spin gcc",
-        "rumur         absent: apt-get install rumur gcc",
+        "spin dfs       absent: apt-get install spin gcc",
+        "spin bfs       absent: apt-get install spin gcc",
+        "rumur          absent: apt-get install rumur gcc",
     ]
