@@ -20,17 +20,19 @@ from paxcheck.trace.replay import replay
 
 @click.command("show")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(file: Path) -> int:
+@click.option("--model", metavar="FILE", help="The model of the run, where it is your own.")
+def command(file: Path, model: str | None) -> int:
     """Show a saved counterexample again: in words and as a space-time diagram.
 
     The model that it was found in is loaded by its name and the run is replayed, so what you see
-    is what the model does today. Of a log that `validate --shrink` made smaller, what it tells is
-    shown line by line, and what is wrong with it.
+    is what the model does today. A saved run is data: a model of your own is only loaded when you
+    name it with --model. Of a log that `validate --shrink` made smaller, what it tells is shown
+    line by line, and what is wrong with it.
     """
     if is_fact_file(first_lines(str(file), 1)):
         return _facts(file)
     trace = read_trace(file)
-    protocol = protocol_of(trace)
+    protocol = protocol_of(trace, model, as_saved=True)
     header = trace.header
     behavior = replay(protocol, steps_of(trace, protocol))
     prop = next((p for p in protocol.properties() if p.name == header.property), None)
