@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
 
 from paxcheck import __version__
-from paxcheck.protocol.errors import PaxcheckError
+from paxcheck.protocol.errors import PaxcheckError, plain
 
 _COMMANDS = {
     "check": "Check every interleaving of a model.",
@@ -64,11 +65,17 @@ def main(args: list[str] | None = None) -> Any:
         problem.show()
         sys.exit(2)
     except PaxcheckError as problem:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        text = "\n".join(map(plain, str(problem).split("\n")))
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         sys.exit(3)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(2)
+    except Exception:
+        # Without this the exit code would be 1, which says that something is violated.
+        traceback.print_exc()
+        click.echo("this is a fault of paxcheck, please report it; there is no verdict", err=True)
         sys.exit(2)

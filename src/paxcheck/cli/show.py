@@ -9,8 +9,9 @@ import click
 from paxcheck.cli.report import Story, tell_story
 from paxcheck.cli.saved import protocol_of, steps_of
 from paxcheck.engine.verdict import PropertyVerdict
+from paxcheck.protocol.errors import plain
+from paxcheck.trace.adapters import factfile
 from paxcheck.trace.lines import first_lines, lines_of
-from paxcheck.trace.observe.factfile import is_fact_file, read_facts
 from paxcheck.trace.observe.run import validate_files
 from paxcheck.trace.observe.text import explain
 from paxcheck.trace.observe.words import in_words
@@ -29,7 +30,7 @@ def command(file: Path, model: str | None) -> int:
     name it with --model. Of a log that `validate --shrink` made smaller, what it tells is shown
     line by line, and what is wrong with it.
     """
-    if is_fact_file(first_lines(str(file), 1)):
+    if factfile.recognises(first_lines(str(file), 1)):
         return _facts(file)
     trace = read_trace(file)
     protocol = protocol_of(trace, model, as_saved=True)
@@ -50,11 +51,10 @@ def command(file: Path, model: str | None) -> int:
 
 
 def _facts(file: Path) -> int:
-    declaration, facts = read_facts(lines_of(str(file)), str(file))
-    click.echo(f"{file}: facts of a log of the format {declaration.name}\n")
-    for fact in facts:
-        click.echo(f"{fact.file}:{fact.line}: {in_words(fact)}")
     verdict = validate_files([str(file)])
+    click.echo(f"{file}: facts of a log of the format {verdict.format}\n")
+    for fact in factfile.facts(lines_of(str(file)), str(file)):
+        click.echo(plain(f"{fact.file}:{fact.line}: {in_words(fact)}"))
     if verdict.first is not None:
         click.echo("\n" + "\n".join(explain(verdict.first)))
     return 0

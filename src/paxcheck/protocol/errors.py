@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from types import CodeType, TracebackType
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MODELS = str(Path(_PACKAGE) / "_models")
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class ModelError(PaxcheckError):
 
 class UsageError(PaxcheckError):
     """An option or a parameter makes no sense."""
+
+
+def plain(line: str) -> str:
+    """A line without control characters: they are written as \\x1b and the like.
+
+    For foreign text on a terminal: nothing in a log may move the cursor or turn words around.
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 def short_path(file: str) -> str:

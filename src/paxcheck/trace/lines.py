@@ -1,4 +1,4 @@
-"""Reads the lines of logs: plain or gzipped, several files, or standard input; one at a time.
+"""Reads the lines of logs: plain or gzipped, files, pipes or standard input; one at a time.
 
 Every bad input has a defined answer: a TraceError with file and line.
 """
@@ -6,52 +6,82 @@ Every bad input has a defined answer: a TraceError with file and line.
 from __future__ import annotations
 
 import gzip
+import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
-from paxcheck.protocol.errors import Where
-from paxcheck.trace.read import TraceError
+from paxcheck.protocol.errors import PaxcheckError, Where
 
 STDIN = "-"
 LONGEST = 64 * 2**20
 """Bytes of the longest line that is read. A longer one is an error, not a full memory."""
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+EMPTY = 1_000_000
+"""So many empty lines one after the other are no log."""
+
+_MARKS = (  # those of UTF-32 first: they begin like those of UTF-16
+    ("UTF-32", b"\xff\xfe\x00\x00"),
+    ("UTF-32", b"\x00\x00\xfe\xff"),
+    ("UTF-16", b"\xff\xfe"),
+    ("UTF-16", b"\xfe\xff"),
+)
 _BOM = b"\xef\xbb\xbf"
 
 
-def lines_of(file: str) -> Iterator[tuple[int, str]]:
+class TraceError(PaxcheckError):
+    """A file is not a trace that we can read; `where` is the line."""
+
+
+class Unjudgeable(TraceError):
+    """The log is put together wrongly: what it seemed to break before this line proves nothing."""
+
+
+def lines_of(
+    file: str,
+    copy: Callable[[bytes], object] | None = None,
+    half: Callable[[int], object] | None = None,
+) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers from 1, without line ends; empty ones are left out.
 
-    Raises TraceError for a file that cannot be read, an encoding that is not UTF-8, a line of more
-    than 64 MiB, and a gzip stream that ends too early.
+    `copy` is given each line as it stands. `half` is told the number of a last line that has no
+    line end, before the line is given: it may be half a line. Raises TraceError for a file that
+    cannot be read, an encoding that is not UTF-8, a line of more than 64 MiB, and a gzip stream
+    that ends too early.
     """
-    number = 0
+    for number, line in byte_lines(file, copy):
+        if half is not None and not line.endswith(b"\n"):
+            half(number)
+        if text := text_of(line, file, number):
+            yield number, text
+
+
+def byte_lines(
+    file: str, copy: Callable[[bytes], object] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as they are, with their line ends, without a byte order mark."""
+    number = empty = 0
     try:
         with _opened(file) as stream:
             while line := stream.readline(LONGEST + 1):
                 number += 1
+                if copy is not None:
+                    copy(line)
                 if len(line) > LONGEST:
-                    raise TraceError(
-                        f"this line is longer than {LONGEST // 2**20} MiB",
-                        where=Where(file, number),
-                        hint="a log has one event a line",
-                    )
+                    raise too_long(file, number)
                 if number == 1:
-                    line = _without_mark(file, line)
-                try:
-                    text = line.decode("utf-8").strip()
-                except UnicodeDecodeError as problem:
+                    line = without_mark(line, file)
+                if len(line) > 2:
+                    empty = 0
+                elif (empty := empty + 1) == EMPTY:
                     raise TraceError(
-                        f"this line is not UTF-8: byte {problem.start + 1} is "
-                        f"0x{line[problem.start]:02x}",
+                        f"{EMPTY:,} empty lines one after the other: this is no log",
                         where=Where(file, number),
-                    ) from None
-                if text:
-                    yield number, text
+                    )
+                yield number, line
     except (OSError, EOFError, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise TraceError(
@@ -59,8 +89,19 @@ def lines_of(file: str) -> Iterator[tuple[int, str]]:
         ) from None
 
 
+def text_of(line: bytes, file: str, number: int) -> str:
+    """A line as text, without blanks around it. Raises TraceError for another encoding."""
+    try:
+        return line.decode("utf-8").strip()
+    except UnicodeDecodeError as problem:
+        raise TraceError(
+            f"this line is not UTF-8: byte {problem.start + 1} is 0x{line[problem.start]:02x}",
+            where=Where(file, number),
+        ) from None
+
+
 def first_lines(file: str, count: int = 20) -> list[bytes]:
-    """The first lines of a file, to recognise its format by. Not for standard input."""
+    """The first lines of a file, to recognise its format by. Not for what is read only once."""
     found: list[bytes] = []
     for _, text in lines_of(file):
         found.append(text.encode())
@@ -69,18 +110,39 @@ def first_lines(file: str, count: int = 20) -> list[bytes]:
     return found
 
 
-def _opened(file: str) -> IO[bytes]:
-    if file == STDIN:
-        return sys.stdin.buffer
+def is_read_once(file: str) -> bool:
+    """Whether a file is none that can be opened again: standard input, a pipe, a device."""
     path = Path(file)
-    with path.open("rb") as start:
-        zipped = start.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
+    return file == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def _without_mark(file: str, line: bytes) -> bytes:
-    if line.startswith(_UTF16):
-        raise TraceError(
-            "this file is UTF-16", where=Where(file, 1), hint="convert it: iconv -t UTF-8"
-        )
+@contextmanager
+def _opened(file: str) -> Generator[IO[bytes]]:
+    # Opened once: a pipe gives what it has to the first who opens it.
+    with nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as found:
+        # The standard input of a test has no peek.
+        plain: Any = found if hasattr(found, "peek") else io.BufferedReader(cast(Any, found))
+        if plain.peek(2)[:2] == b"\x1f\x8b":
+            with gzip.open(plain) as unzipped:
+                yield cast(IO[bytes], unzipped)
+        else:
+            yield plain
+
+
+def without_mark(line: bytes, file: str) -> bytes:
+    """The first line without its byte order mark. Raises TraceError for another encoding's."""
+    for name, mark in _MARKS:
+        if line.startswith(mark):
+            raise TraceError(
+                f"this file is {name}", where=Where(file, 1), hint="convert it: iconv -t UTF-8"
+            )
     return line.removeprefix(_BOM)
+
+
+def too_long(file: str, number: int) -> TraceError:
+    """The error for a line that would fill the memory."""
+    return TraceError(
+        f"this line is longer than {LONGEST // 2**20} MiB",
+        where=Where(file, number),
+        hint="a log has one event a line",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from paxcheck.protocol.errors import PaxcheckError, Where
+from paxcheck.protocol.errors import Where
 from paxcheck.trace.events import VERSION, Event, Header
+from paxcheck.trace.lines import TraceError, byte_lines
 
 T = TypeVar("T")
-
-
-class TraceError(PaxcheckError):
-    """A file is not a trace that we can read; `where` is the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +45,7 @@ def read_trace(path: Path) -> Trace:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if text.strip():
-                    yield number, text
-    except (OSError, EOFError) as problem:
-        raise TraceError(f"{path} cannot be read: {problem}") from None
+    return ((number, line) for number, line in byte_lines(str(path)) if line.strip())
 
 
 class _Kind(msgspec.Struct):

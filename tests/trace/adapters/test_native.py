@@ -318,7 +318,7 @@ def test_the_header_is_the_declaration() -> None:
         "family": ["paxos", "lease"],
         "promise": "all",
         "reports_all": True,
-        "durable": False,
+        "durable": True,
         "self_messages": False,
         "complete": True,
         "clock_error": 0.5,
@@ -326,7 +326,7 @@ def test_the_header_is_the_declaration() -> None:
     }
     found = declare([("log", json.dumps(header).encode())])
     assert found.family == {"paxos", "lease"}
-    assert (found.promise, found.reports_all, found.durable) == ("all", True, False)
+    assert (found.promise, found.reports_all) == ("all", True)
     assert (found.self_messages, found.starts_late, found.clock_error) == (False, False, 0.5)
     assert found.cannot == {"validity": "clients are not recorded"}
 
@@ -345,6 +345,10 @@ def test_headers_of_one_system_agree() -> None:
         ('{"paxcheck":1,"kind":"log"}', "missing required field `family`"),
         ('{"paxcheck":1,"kind":"log","family":["x"]}', "Invalid enum value 'x'"),
         ('{"paxcheck":1,"kind":"log","family":[],"membres":[]}', "unknown field `membres`"),
+        (
+            '{"paxcheck":1,"kind":"log","family":["paxos"],"durable":false}',
+            "durable is false: without it nothing of Paxos or Raft holds",
+        ),
     ],
 )
 def test_bad_headers(text: str, answer: str, tmp_path: Path) -> None:

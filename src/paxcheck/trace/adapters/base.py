@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -35,13 +36,19 @@ _MISFITS = (
 
 
 class Adapter(Protocol):
-    """What a module of this package offers (its own names, in capitals where they are values)."""
+    """What a module of this package offers (its own names, in capitals where they are values).
+
+    It may also offer `session()`: a function such as `facts` that reads several files of one
+    system one after the other, and remembers what it knows of each node (see `session_of`); and
+    TEXT = True where half a line may look like a whole one: then a last line that has no line end
+    is left out. (Half a line of JSON is an error by itself.)
+    """
 
     NAME: str
     DECLARATION: Declaration
 
     def recognises(self, first: list[bytes]) -> bool:
-        """Whether the first lines of a file look like this format."""
+        """Whether the first lines of a file (1 to 20 of them) look like this format."""
         ...
 
     def facts(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
@@ -49,12 +56,27 @@ class Adapter(Protocol):
         ...
 
 
+def session_of(adapter: Adapter) -> Facts:
+    """What reads the files of one call: with one memory for all of them, where it can.
+
+    The log of one node may go on in a second file: its lives are counted on, and what it held
+    before is still known.
+    """
+    make = getattr(adapter, "session", None) or getattr(adapter.facts, "session", None)
+    return make() if make else adapter.facts
+
+
 class Reader(Protocol):
-    """Turns one decoded line into facts; an object of it lives as long as one file is read."""
+    """Turns one decoded line into facts. One object reads all files of a call: state belongs to a
+    node, not to the reader."""
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         """The facts of a line; `at` holds file and line, ready for a fact's constructor."""
         ...
+
+
+class Disorder(TraceError):
+    """A file was read to its end, but its lines are not in their own order."""
 
 
 class Numbers:
@@ -66,7 +88,7 @@ class Numbers:
 
     def __init__(self, first: int | None = 0) -> None:
         self._next = first
-        self.disorder: tuple[str, int] | None = None
+        self.disorder: tuple[str, Where] | None = None
 
     def lost_before(self, at: dict[str, Any], line: Line) -> bool:
         """Whether lines are missing before this one."""
@@ -75,19 +97,33 @@ class Numbers:
             return False
         due, self._next = self._next, int(number) + 1
         if due is not None and number < due and self.disorder is None:
-            self.disorder = f"event {number} comes after event {due - 1}", at["line"]
+            where = Where(at["file"], at["line"])
+            self.disorder = f"event {number} comes after event {due - 1}", where
         if due is not None and number < due:
             self._next = due
         return due is not None and number > due
 
-    def end(self, file: str) -> None:
-        """Raises TraceError when the lines are not in order."""
+    def end(self) -> None:
+        """Raises Disorder when the lines are not in order."""
         if self.disorder is not None:
-            raise TraceError(
+            raise Disorder(
                 self.disorder[0],
-                where=Where(file, self.disorder[1]),
+                where=self.disorder[1],
                 hint="the lines must be in their own order, and each one once",
             )
+
+
+def stamp(value: Any) -> float | None:
+    """A time in seconds, of a number or an ISO date; None for anything else.
+
+    It only puts the parts of one node's log in order: a strange one is no error.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def message_ends(
@@ -103,31 +139,47 @@ def message_ends(
         yield Received(sender=str(peer), mid=mid, content=content, **at)
 
 
-def json_facts(
-    name: str, make: Callable[[], Reader], unique: Container[str] | None = None
-) -> Facts:
-    """A `facts` function that decodes each line and gives it to a reader.
+class JsonFacts:
+    """The `facts` of a format of JSON lines: decodes each line and gives it to a reader.
 
     A line that is not a JSON object, or has not the fields of the format, is a TraceError; so is
     one that has a key twice (`unique`: of these keys only, where the source repeats others).
     """
 
-    def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
-        reader = make()
+    def __init__(
+        self, name: str, make: Callable[[], Reader], unique: Container[str] | None = None
+    ) -> None:
+        self.name = name
+        self.make = make
+        self.unique = unique
+
+    def __call__(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        """The facts of one file."""
+        return self._read(self.make(), lines, file)
+
+    def session(self) -> Facts:
+        """Reads several files with one reader."""
+        reader = self.make()
+        return lambda lines, file: self._read(reader, lines, file)
+
+    def _read(self, reader: Reader, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         for number, text in lines:
-            line = decoded(text, file, number, unique)
+            line = decoded(text, file, number, self.unique)
             try:
-                for fact in reader.read({"file": file, "line": number}, line):
+                at = {"file": file, "line": number, "seq": line.get("seq")}
+                for fact in reader.read(at, line):
                     yield well_formed(fact)
             except _MISFITS as problem:
                 what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
                 raise TraceError(
-                    f"this is not a line of the format {name}: {what}", where=Where(file, number)
+                    f"this is not a line of the format {self.name}: {what}",
+                    where=Where(file, number),
                 ) from None
         for numbers in getattr(reader, "numbers", ()):
-            numbers.end(file)
+            numbers.end()
 
-    return facts
+
+json_facts = JsonFacts  # an adapter says: facts = json_facts(NAME, _Reader)
 
 
 def decoded(text: str, file: str, number: int, unique: Container[str] | None = None) -> Line:

@@ -11,6 +11,7 @@ logged. Source: Ceph, src/mon/Paxos.cc.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -30,13 +31,16 @@ from paxcheck.paxos.facts import (
     Promised,
     PromiseHeld,
     Proposed,
+    Unread,
     VoteCast,
     config,
 )
 from paxcheck.protocol.errors import Where
-from paxcheck.trace.read import TraceError
+from paxcheck.trace.adapters.base import Facts
+from paxcheck.trace.lines import TraceError, Unjudgeable
 
 NAME = "ceph-mon"
+TEXT = True
 _NO_VALUES = "a monitor does not log the values"
 DECLARATION = Declaration(
     name=NAME,
@@ -65,6 +69,7 @@ DECLARATION = Declaration(
 )
 
 _MOST = 1000  # monitors; a cluster has three or five
+_EARLY = 10_000  # lines in which a monitor says its name
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4}) [0-9a-f]+ +-?\d+ (.*)")
 _MONITOR = re.compile(
@@ -100,7 +105,28 @@ def recognises(first: list[bytes]) -> bool:
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of one monitor's log. Lines that say nothing of Paxos are passed over."""
-    reader = _Reader()
+    return session()(lines, file)
+
+
+def session() -> Facts:
+    """Reads several logs: that of a monitor may go on in a second file, after a rotation."""
+    readers: dict[str, _Reader] = {}
+
+    def read(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        stream = iter(lines)
+        early: list[tuple[int, str]] = []
+        name = ""
+        for line in itertools.islice(stream, _EARLY):
+            early.append(line)
+            if name := _who(line[1]):
+                break
+        reader = readers.setdefault(name, _Reader(name))
+        yield from _lines(reader, itertools.chain(early, stream), file)
+
+    return read
+
+
+def _lines(reader: _Reader, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     for number, text in lines:
         try:
             yield from reader.line({"file": file, "line": number}, text)
@@ -111,7 +137,10 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    """Reads the log of one monitor."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._rank: int | None = None
         self._lives = 0
         self._loaded: tuple[dict[str, Any], int, int] | None = None
@@ -144,8 +173,16 @@ class _Reader:
         if not found:
             return
         rank, rest = int(found[2]), found[4]
+        self.name = self.name or found[1]
+        if found[1] != self.name:
+            # Messages do not say whose they are.
+            raise Unjudgeable(
+                f"this is a line of mon.{found[1]} in the log of mon.{self.name}",
+                where=Where(at["file"], at["line"]),
+                hint="give the log of each monitor as a file of its own",
+            )
         if init := _INIT.match(rest):
-            self._loaded = (dict(at), int(init[1]), int(init[2]))
+            self._loaded = ({**at, "time": _seconds(stamp)}, int(init[1]), int(init[2]))
             self._ballot = self._asked = None
         if rank < 0 or self._gone:
             return
@@ -153,6 +190,8 @@ class _Reader:
             # The ranks were given anew: the numbers mean other monitors from here on.
             self._gone = True
             yield LinesLost(node=_name(self._rank), **at)
+            why = "the ranks of the monitors were given anew: what follows here was not judged"
+            yield Unread(node="", why=why, **at)
             return
         self._rank = rank
         if self._loaded is not None:
@@ -268,6 +307,13 @@ class _Reader:
         elif kind == "accept":
             slot = committed + 1
             yield VoteCast(ballot=ballot, slot=slot, value=None, source="message", **me)
+
+
+def _who(text: str) -> str:
+    """The name of the monitor that wrote a line, where the line says it."""
+    found = _LINE.match(text)
+    monitor = found and _MONITOR.match(found[2])
+    return monitor[1] if monitor else ""
 
 
 def _name(rank: int) -> str:

@@ -62,13 +62,11 @@ class _Reader:
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
+            for node in self._nodes or [line["node"]]:  # of a log that begins late
                 yield LinesLost(node=node, **at)
         if "meta" in line:
             self._nodes = list(line["meta"]["nodes"])
             yield Members(node="", members=config(line["meta"]["nodes"]), **at)
-            return
-        if "node" not in line:
             return
         at = {"node": line["node"], **at}
         msg: Line = line.get("msg") or {}

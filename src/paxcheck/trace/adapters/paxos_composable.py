@@ -61,15 +61,13 @@ class _Reader:
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
+            for node in self._nodes or [line["node"]]:  # of a log that begins late
                 yield LinesLost(node=node, **at)
         if "meta" in line:
             self._nodes = list(line["nodes"])
             yield Members(node="", members=config(line["nodes"]), **at)
             for node in line["nodes"]:
                 yield Booted(node=node, inc=1, first=True, **at)
-            return
-        if "node" not in line:
             return
         what, slot = line["ev"], line.get("slot")
         at = {"node": line["node"], "inc": line["inc"], **at}

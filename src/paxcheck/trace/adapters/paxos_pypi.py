@@ -50,15 +50,13 @@ class _Reader:
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         if self.numbers[0].lost_before(at, line):
-            for node in self._nodes:
+            for node in self._nodes or [line["node"]]:  # of a log that begins late
                 yield LinesLost(node=node, **at)
         if "meta" in line:
             self._nodes = [*line["proposers"], *line["acceptors"], *line["learners"]]
             yield Members(node="", members=config(line["acceptors"]), **at)
             for node in line["acceptors"]:
                 yield Booted(node=node, first=True, **at)
-            return
-        if "node" not in line:
             return
         what, slot = line["ev"], line.get("instance")
         at = {"node": line["node"], **at}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from paxcheck.protocol.errors import plain
+from paxcheck.trace.observe.declared import in_short, rows
 from paxcheck.trace.observe.verdict import PropertyAnswer, TraceVerdict, Violation
 
 _MARK = {"ok": "ok      ", "violated": "VIOLATED", "not_observable": "unknown "}
@@ -38,11 +40,12 @@ def as_text(verdict: TraceVerdict, all_of_them: bool = False) -> str:
     lines.append(
         f"read as {verdict.format}: {verdict.events:,} events of {len(verdict.nodes)} nodes "
         f"({lives} incarnations), {verdict.checks:,} checks, {verdict.quorums:,} quorums, "
-        f"{verdict.seconds:.2f} s"
+        f"{verdict.seconds:.2f} s{_passed_over(verdict)}"
     )
+    lines.append(in_short(verdict.declaration))
     lines += [f"note: {note}" for note in verdict.notes]
     lines.append(f"verdict: {_SAY[verdict.verdict]}")
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def explain(violation: Violation) -> list[str]:
@@ -65,7 +68,7 @@ def explain(violation: Violation) -> list[str]:
         lines.append(f"  {mention.file}:{mention.line}: {mention.says}")
         if mention.text:
             lines.append(f"    | {mention.text}")
-    return lines
+    return [plain(line) for line in lines]
 
 
 def lint_text(verdict: TraceVerdict) -> str:
@@ -78,9 +81,16 @@ def lint_text(verdict: TraceVerdict) -> str:
     lines.append("")
     lines.append(
         f"read as {verdict.format}: {verdict.events:,} events of {len(verdict.nodes)} nodes"
+        + _passed_over(verdict)
     )
+    lines += [f"  {what}: {how}" for what, how in rows(verdict.declaration)]
     lines += [f"note: {note}" for note in verdict.notes]
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
+
+
+def _passed_over(verdict: TraceVerdict) -> str:
+    rest = verdict.lines - verdict.events
+    return f"; {rest:,} of {verdict.lines:,} lines told nothing new" if rest > 0 else ""
 
 
 def lint_grade(answer: PropertyAnswer) -> str:
