@@ -32,12 +32,16 @@ def check_ballots(fact: Any) -> None:
     """
     for name in BALLOTS[type(fact)]:
         value = getattr(fact, name)
-        for ballot in [v.ballot for v in value or ()] if name == "votes" else (value,):
-            if type(ballot) is not int and ballot is not None:
+        if type(value) is int or not value:
+            continue
+        for ballot in [vote.ballot for vote in value] if name == "votes" else (value,):
+            if type(ballot) is not int:
                 _refuse_text_numbers(name, ballot)
 
 
 def _refuse_text_numbers(name: str, ballot: str | tuple[int | str, ...]) -> None:
+    if not ballot:
+        return
     first, *rest = ballot if isinstance(ballot, tuple) else (ballot,)
     bad = [first] if isinstance(first, str) and first[:1].isdigit() else []
     bad += [part for part in rest if isinstance(part, str) and len(part) > 1 and part.isdigit()]

@@ -7,7 +7,6 @@ import gc
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,7 +20,7 @@ from paxcheck.trace.observe.catalogue import RULES
 from paxcheck.trace.observe.engine import Observer, violation
 from paxcheck.trace.observe.parts import WrongOrder
 from paxcheck.trace.observe.shrink import shrink
-from paxcheck.trace.observe.sources import AUTO, Log, Source, opened
+from paxcheck.trace.observe.sources import AUTO, Log, Source, is_run, opened
 from paxcheck.trace.observe.texts import with_texts
 from paxcheck.trace.observe.verdict import TraceVerdict, Violation
 
@@ -142,14 +141,7 @@ def _unread(log: Log, silent: Sequence[Source]) -> TraceError | None:
 
 def is_native(file: str) -> bool:
     """Whether a file is a native trace or behavior: then a model can replay it, step by step."""
-    if is_read_once(file):
-        return False
-    first = first_lines(file, 1)
-    try:
-        header = msgspec.json.decode(first[0], type=dict[str, Any]) if first else {}
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return "paxcheck" in header and header.get("kind", "trace") in ("behavior", "trace")
+    return not is_read_once(file) and is_run(first_lines(file, 1))
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -49,15 +49,20 @@ class Source:
     def heads(self) -> Iterator[list[bytes]]:
         """The first line, the first two, and so on: the format is known as soon as it can be."""
         found: list[bytes] = []
-        for _, text in itertools.islice(self._lines(), HEAD):
+        lines = lines_of(self.path) if self._rest is None else self._begun()
+        for _, text in itertools.islice(lines, HEAD):
             found.append(text.encode())
             yield found
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """All lines with their numbers, from the first."""
+        if self._rest is None:
+            lines = lines_of(self.path, None, self._ends_in)
+        else:
+            lines = itertools.chain(self._head, self._rest)
         count = 0
         try:
-            for count, line in enumerate(self._lines(), 1):  # noqa: B007
+            for count, line in enumerate(lines, 1):  # noqa: B007
                 yield line
             self._rest = None
         finally:
@@ -69,14 +74,11 @@ class Source:
             self._rest.close()  # what it has copied so far is on the disk then
         yield from raw_lines(self.path)
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        if self._rest is None:
-            yield from lines_of(self.path, None, self._ends_in)
-            return
+    def _begun(self) -> Iterator[tuple[int, str]]:
+        """The first lines of a pipe; they are kept."""
         yield from self._head
-        for line in self._rest:
-            if len(self._head) < HEAD:
-                self._head.append(line)
+        for line in self._rest or ():
+            self._head.append(line)
             yield line
 
     def _copied(self) -> Generator[tuple[int, str]]:
@@ -247,6 +249,20 @@ def _format_of(source: Source, known: dict[str, Adapter]) -> Adapter | None:
         empty = False
         if adapter := detect(first, known):
             return adapter
+        if is_run(first):
+            raise UsageError(
+                f"{source.name} is a run of a model: it is read more than once",
+                hint="save it to a file first",
+            )
     if empty:
         raise TraceError(f"{source.name} is empty: there is nothing to validate")
     return None
+
+
+def is_run(first: list[bytes]) -> bool:
+    """Whether the first line is the header of a native trace or behavior."""
+    try:
+        header = msgspec.json.decode(first[0], type=dict[str, Any]) if first else {}
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return "paxcheck" in header and header.get("kind", "trace") in ("behavior", "trace")
