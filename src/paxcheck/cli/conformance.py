@@ -12,11 +12,13 @@ import click
 import msgspec
 
 from paxcheck.cli.saved import protocol_of
-from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.errors import UsageError, plain
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.conform.text import as_text
 from paxcheck.trace.read import read_trace
+
+_EXIT = {"holds": 0, "violated": 1, "undetermined": 3}
 
 
 def replayed(files: Sequence[str], model: str | None, output: str) -> int:
@@ -35,7 +37,32 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
         click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
     else:
         click.echo(as_text(result, name))
-    return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
+    return _EXIT[result.verdict]
+
+
+def explained(files: Sequence[str], model: str | None) -> int:
+    """The same in words, with what each broken property says, and how to read it; prints."""
+    result, name = _result(files, model)
+    properties = protocol_of(read_trace(Path(files[0])), model).properties()
+    about = {prop.name: prop.doc for prop in properties}
+    lines = [as_text(result, name), "", "How to read it:"]
+    refusal = result.refusal
+    if refusal is not None:
+        where = f"{refusal.file}:{refusal.line}"
+        lines.append(f"  {where} is the first event that {name} cannot do; it did those before it.")
+        if refusal.rules:
+            lines.append(f"  A rule that said no is a guard of the model: paxcheck rules {name}")
+        if refusal.explanations:
+            lines.append(
+                "  An explanation is a fault that nobody switched on and that would do it."
+            )
+    lines += [f"  {prop}: {about.get(prop, '')}" for prop, _, _ in result.broken]
+    if result.broken:
+        lines.append(f"  The run step by step: paxcheck show {files[0]}")
+    if len(lines) == 3:
+        lines.append(f"  Every event is a step of {name}, in an order that the messages allow.")
+    click.echo("\n".join(map(plain, "\n".join(lines).split("\n"))))
+    return _EXIT[result.verdict]
 
 
 def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:

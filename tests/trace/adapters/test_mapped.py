@@ -118,7 +118,7 @@ def test_the_map_that_ships_does_what_the_adapter_does(file: Path) -> None:
             (
                 "[common]",
                 f"[declaration]\n{key}\n[common]",
-                f"m.toml: [declaration]: {key.split()[0]} would change nothing, so it may not be said",
+                f"m.toml: [declaration]: {key.split()[0]} would change nothing, so it may not",
             )
             for key in (
                 'order = "time"',
