@@ -189,6 +189,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         SAMPLES["etcd-log"] + b'{"caller":"raft/raft.go:1","caller":"x/y.go:1","msg":"m"}',
         "bad.log:12: this line has the key 'caller' twice",
     ),
+    **{
+        f"no node, {name}": (
+            SAMPLES[name] + b'{"ev":"crash"}',
+            f"bad.log:{SAMPLES[name].count(10) + 1}: this is not a line of the format {name}: "
+            "it has no 'node'",
+        )
+        for name in ("paxi", "paxos-pypi", "paxos-composable")
+    },
     "number as text": (
         WAL.replace(b'"term": 1', b'"term": "1"'),
         "bad.log:2: this is not a line of the format etcd-wal: term is '1', not a whole number",

@@ -309,6 +309,35 @@ def test_a_gap_in_the_numbers_is_told() -> None:
             told(one, two, bad)
 
 
+def test_a_complete_log_that_begins_late_has_lost_lines() -> None:
+    """Its header was written by the first process; somebody cut off what followed."""
+    complete = PAXOS[:-1] + ',"complete":true}'
+    boot, vote = on("a", "boot", first=True), on("a", "vote", ballot=1, value="x")
+    assert kinds(vote) == ["VoteCast"]
+    assert kinds(vote, header=complete) == ["LinesLost", "VoteCast"]
+    assert kinds(boot, vote, header=complete) == ["Booted", "VoteCast"]
+    assert kinds({**boot, "seq": 1}, {**vote, "seq": 2}, header=complete) == ["Booted", "VoteCast"]
+    assert kinds({**boot, "seq": 4}, {**vote, "seq": 5}, header=complete) == [
+        *["LinesLost", "Booted", "VoteCast"]
+    ]
+    client = on("client", "request", value="x")  # no member need be started
+    assert kinds({**client, "seq": 1}, header=complete) == ["Valid"]
+    assert kinds({**client, "seq": 2}, header=complete) == ["LinesLost", "Valid"]
+
+
+def test_the_same_header_again_is_passed_over() -> None:
+    vote = json.dumps(on("a", "vote", ballot=1, value="x"))
+    noted = PAXOS[:-1] + ',"note":"n2"}'
+    found = list(facts(enumerate([PAXOS, vote, noted, vote], 1), "log"))
+    assert [type(fact).__name__ for fact in found] == ["Members", "VoteCast", "VoteCast"]
+    with pytest.raises(TraceError) as caught:
+        list(facts(enumerate([PAXOS, vote, RAFT], 1), "log"))
+    assert str(caught.value) == (
+        "log:3: here begins a log with another header\n"
+        "  logs that are judged together are of one system"
+    )
+
+
 # --- the header -------------------------------------------------------------------------------
 
 
@@ -392,6 +421,8 @@ def test_detected_and_published() -> None:
     defined = trace_schema()["$defs"]
     assert {kind.__name__ for kind in _events()} <= defined.keys()
     assert len(list(_events())) == 23
+    for header in ("LogHeader", "Header", "FactHeader"):
+        assert defined[header]["properties"]["paxcheck"]["const"] == 1
     assert defined["LogLine"]["anyOf"][0] == {"$ref": "#/$defs/LogHeader"}
 
 
