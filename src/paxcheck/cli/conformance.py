@@ -13,6 +13,7 @@ import msgspec
 
 from paxcheck.cli.saved import protocol_of
 from paxcheck.protocol.errors import UsageError, plain
+from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.conform.text import as_text
@@ -29,10 +30,11 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     collecting = gc.isenabled()
     gc.disable()  # events make no cycles of references: looking for them is lost time
     try:
-        result, name = _result(files, model)
+        result, protocol = _result(files, model)
     finally:
         if collecting:
             gc.enable()
+    name = protocol.name()
     if output == "json":
         click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
     else:
@@ -42,9 +44,9 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
 
 def explained(files: Sequence[str], model: str | None) -> int:
     """The same in words, with what each broken property says, and how to read it; prints."""
-    result, name = _result(files, model)
-    properties = protocol_of(read_trace(Path(files[0])), model).properties()
-    about = {prop.name: prop.doc for prop in properties}
+    result, protocol = _result(files, model)
+    name = protocol.name()
+    about = {prop.name: prop.doc for prop in protocol.properties()}
     lines = [as_text(result, name), "", "How to read it:"]
     refusal = result.refusal
     if refusal is not None:
@@ -65,8 +67,8 @@ def explained(files: Sequence[str], model: str | None) -> int:
     return _EXIT[result.verdict]
 
 
-def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
-    """The result, and the name of the model."""
+def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, Protocol]:
+    """The result, and the protocol that it is of."""
     traces = [read_trace(Path(file)) for file in files]
     headers = [msgspec.structs.replace(trace.header, note=None) for trace in traces]
     for trace, header in zip(traces, headers, strict=True):
@@ -76,7 +78,7 @@ def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
                 hint="files that are replayed together are of one system in one configuration",
             )
     protocol = protocol_of(traces[0], model)
-    return conform(traces, System(protocol), protocol.properties()), protocol.name()
+    return conform(traces, System(protocol), protocol.properties()), protocol
 
 
 def _as_json(result: Conformance, model: str) -> dict[str, Any]:

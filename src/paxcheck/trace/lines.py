@@ -44,25 +44,28 @@ def lines_of(
     file: str,
     copy: Callable[[bytes], object] | None = None,
     half: Callable[[int], object] | None = None,
+    name: str = "",
 ) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers from 1, without line ends; empty ones are left out.
 
     `copy` is given each line as it stands. `half` is told the number of a last line that has no
-    line end, before the line is given: it may be half a line. Raises TraceError for a file that
-    cannot be read, an encoding that is not UTF-8, a line of more than 64 MiB, and a gzip stream
-    that ends too early.
+    line end, before the line is given: it may be half a line. `name`: what errors call the file,
+    where that is not its path. Raises TraceError for a file that cannot be read, an encoding that
+    is not UTF-8, a line of more than 64 MiB, and a gzip stream that ends too early.
     """
-    for number, line in byte_lines(file, copy):
+    name = name or file
+    for number, line in byte_lines(file, copy, name):
         if half is not None and not line.endswith(b"\n"):
             half(number)
-        if text := text_of(line, file, number):
+        if text := text_of(line, name, number):
             yield number, text
 
 
 def byte_lines(
-    file: str, copy: Callable[[bytes], object] | None = None
+    file: str, copy: Callable[[bytes], object] | None = None, name: str = ""
 ) -> Iterator[tuple[int, bytes]]:
     """The lines of a file as they are, with their line ends, without a byte order mark."""
+    name = name or file
     number = empty = 0
     try:
         with _opened(file) as stream:
@@ -71,21 +74,21 @@ def byte_lines(
                 if copy is not None:
                     copy(line)
                 if len(line) > LONGEST:
-                    raise too_long(file, number)
+                    raise too_long(name, number)
                 if number == 1:
-                    line = without_mark(line, file)
+                    line = without_mark(line, name)
                 if len(line) > 2:
                     empty = 0
                 elif (empty := empty + 1) == EMPTY:
                     raise TraceError(
                         f"{EMPTY:,} empty lines one after the other: this is no log",
-                        where=Where(file, number),
+                        where=Where(name, number),
                     )
                 yield number, line
     except (OSError, EOFError, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise TraceError(
-            f"{file} cannot be read{f' after line {number}' if number else ''}: {reason}"
+            f"{name} cannot be read{f' after line {number}' if number else ''}: {reason}"
         ) from None
 
 

@@ -96,6 +96,30 @@ def test_a_pipe_can_be_shrunk() -> None:
     assert kept == [[3, 4]]
 
 
+def test_pipes_in_a_wrong_order_are_read_again_and_whole() -> None:
+    """What the first attempt did not read is not lost, and what it seemed to find is not told."""
+    parts = {"two": PARTS["numbers"][1], "one": PARTS["numbers"][0]}
+    for name, events in parts.items():
+        data = Path(write(f"{name}.log", *events)).read_bytes()
+        os.mkfifo(name)
+        threading.Thread(target=Path(name).write_bytes, args=[data]).start()
+    told: list[object] = []
+    verdict = validate_files(["two", "one"], tell=told.append)
+    assert (verdict.verdict, verdict.files, verdict.lines) == ("ok", ("one", "two"), 6)
+    assert verdict.notes == ("read in the order of their own numbers or times: one, two",)
+    assert told == []
+
+
+def test_a_pipe_that_breaks_off_can_be_shrunk() -> None:
+    lines = Path(write("log", *[vote("b", n) for n in range(30)], *WRONG)).read_bytes()
+    os.mkfifo("pipe")
+    threading.Thread(target=Path("pipe").write_bytes, args=[lines + b"nonsense\n"]).start()
+    kept: list[list[int]] = []
+    verdict = validate_files(["pipe"], shrunk=lambda _, facts: kept.append([f.line for f in facts]))
+    assert verdict.notes[0].startswith("not all was read: pipe:34: this line is not an event")
+    assert kept == [[32, 33]]
+
+
 def test_endless_empty_lines_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_reader, "EMPTY", 100)
     Path("log.gz").write_bytes(gzip.compress(Path(write("log", *WRONG)).read_bytes() + b"\n" * 101))

@@ -42,21 +42,24 @@ def validate_files(
     """Judge log files at level `observe`; the answer quotes the log's own lines.
 
     `only`: names of properties (UsageError for an unknown one); `progress(events, line)`: called
-    now and then; `tell`: called with each violation as soon as its line is read; `shrunk`: called
-    with the fewest facts that still break the first broken property. A file that becomes unreadable
-    is a TraceError, unless something is broken before that line: then the verdict says both. A file
-    of which no line tells anything is a TraceError too.
+    now and then; `tell`: called with each violation of a single file as soon as its line is read;
+    `shrunk`: called with the fewest facts that still break the first broken property. A file that
+    becomes unreadable is a TraceError, unless something is broken before that line: then the
+    verdict says both. A file of which no line tells anything is a TraceError too, unless it is of
+    the right format, and others tell something: that is noted.
     """
     check_names(only)
     with opened(files, source, clock_error, map_file) as log:
         try:
-            verdict = _judged(log, only, all_of_them, progress, tell)
+            # Of several files another one may show that all is in a wrong order.
+            early = tell if len(files) == 1 else None
+            verdict = _judged(log, only, all_of_them, progress, early)
         except WrongOrder:
             # Names such as n1.log, n1.log.1, n1.log.2 come in the wrong order from every shell.
             log, given = log.in_order(), log
             if log == given:
                 raise
-            verdict = _judged(log, only, all_of_them, progress, tell)
+            verdict = _judged(log, only, all_of_them, progress, None)
             note = f"read in the order of their own numbers or times: {', '.join(log.names)}"
             verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, note))
         if shrunk is not None and verdict.first is not None:

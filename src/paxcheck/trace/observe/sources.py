@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import tempfile
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,6 +43,7 @@ class Source:
         self.count = 0
         self.half: int | None = None
         self._head: list[tuple[int, str]] = []
+        self._given = False
         self._rest: Generator[tuple[int, str]] | None = None
         if is_read_once(name):
             self.path = str(copy)
@@ -49,17 +52,20 @@ class Source:
     def heads(self) -> Iterator[list[bytes]]:
         """The first line, the first two, and so on: the format is known as soon as it can be."""
         found: list[bytes] = []
-        lines = lines_of(self.path) if self._rest is None else self._begun()
+        lines = self._again() if self._rest is None else self._begun()
         for _, text in itertools.islice(lines, HEAD):
             found.append(text.encode())
             yield found
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """All lines with their numbers, from the first."""
-        if self._rest is None:
-            lines = lines_of(self.path, None, self._ends_in)
-        else:
-            lines = itertools.chain(self._head, self._rest)
+        if self._rest is not None and self._given:
+            # It was read before, perhaps not to its end: the rest is copied, then all is read.
+            with contextlib.suppress(TraceError):
+                deque(self._rest, maxlen=0)
+            self._rest = None
+        self._given = True
+        lines = self._again() if self._rest is None else itertools.chain(self._head, self._rest)
         count = 0
         try:
             for count, line in enumerate(lines, 1):  # noqa: B007
@@ -73,6 +79,9 @@ class Source:
         if self._rest is not None:
             self._rest.close()  # what it has copied so far is on the disk then
         yield from raw_lines(self.path)
+
+    def _again(self) -> Iterator[tuple[int, str]]:
+        return lines_of(self.path, None, self._ends_in, self.name)
 
     def _begun(self) -> Iterator[tuple[int, str]]:
         """The first lines of a pipe; they are kept."""
