@@ -6,8 +6,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,30 @@ WRONG = [
     {"what": "vote", "who": "a", "n": 1, "v": "y"},  # 5: below its promise
     {"what": "vote", "who": "b", "n": 1, "v": "y"},  # 6: below its vote, and y is chosen too
 ]
+
+
+@contextmanager
+def child(*args: str) -> Generator[subprocess.Popen[str]]:
+    """paxcheck as a process of its own. It is killed after a minute, and when the test fails."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "paxcheck", *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background lets its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    limit = threading.Timer(60, process.kill)
+    limit.start()
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()  # it has ended long ago, unless the test fails
+    finally:
+        limit.cancel()
 
 
 def write(path: str, lines: list[dict[str, object]]) -> None:
@@ -159,10 +186,7 @@ def test_standard_input() -> None:
 
 
 def test_standard_input_is_judged_while_it_comes() -> None:
-    command = [sys.executable, "-m", "paxcheck", "validate", "-", "--map", "m.toml"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with child("validate", "-", "--map", "m.toml") as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(Path("wrong.log").read_text())
@@ -170,7 +194,7 @@ def test_standard_input_is_judged_while_it_comes() -> None:
         assert process.stderr.readline() == (
             "-:5: no-vote-below-promise: a had voted in 2, and votes y@1\n"
         )
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate()
     assert out.startswith("-:5: no-vote-below-promise is violated\n")
     assert process.returncode == 1
 
@@ -299,10 +323,7 @@ def test_progress_tells_how_fast_it_is() -> None:
 
 def test_follow_tells_a_violation_when_its_line_is_there() -> None:
     write("live.log", RIGHT)
-    command = [sys.executable, "-m", "paxcheck", "validate", "live.log", "--map", "m.toml"]
-    with subprocess.Popen(
-        [*command, "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with child("validate", "live.log", "--map", "m.toml", "--follow") as process:
         assert process.stderr is not None
         assert process.stdout is not None
         assert process.stderr.readline() == (
@@ -316,6 +337,6 @@ def test_follow_tells_a_violation_when_its_line_is_there() -> None:
             log.write(line[9:] + "\n")
         assert process.stdout.readline() == "live.log:5: no-vote-below-promise is violated\n"
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate()
     assert "read as mine: 5 events" in out
     assert process.returncode == 1
