@@ -217,6 +217,26 @@ def test_parts_that_overlap_are_refused() -> None:
     )
 
 
+def test_a_log_that_follows_itself_is_refused() -> None:
+    """What is old looks as if it came after what is new: only what came before is judged."""
+
+    def cast(seq: int, ballot: int) -> dict[str, Any]:
+        msg = {"type": "accepted", "proposal": {"n": ballot, "value": "x"}}
+        return {"seq": seq, "ev": "send", "node": "a", "instance": 1, "to": "l", "msg": msg}
+
+    meta = {"meta": {}, "proposers": ["p"], "acceptors": ["a", "b"], "learners": ["l"]}
+    lines = [meta, *[cast(n, n) for n in range(4)]]
+    Path("one").write_text("".join([json.dumps(line) + "\n" for line in lines]))
+    assert validate_files(["one"]).verdict == "ok"
+    Path("twice").write_text(Path("one").read_text() * 2)
+    with pytest.raises(TraceError) as caught:
+        validate_files(["twice"])
+    assert str(caught.value) == (
+        "twice:7: event 0 comes after event 3\n"
+        "  the lines must be in their own order, and each one once"
+    )
+
+
 def test_the_nodes_may_start_in_any_order() -> None:
     write("one", event("boot", "a", seq=1, time=9.0), vote("a", 3, seq=2, time=9.5))
     write("two", event("boot", "b", seq=1, time=1.0), vote("b", 3, seq=2, time=1.5))

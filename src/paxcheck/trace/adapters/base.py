@@ -75,6 +75,9 @@ class Reader(Protocol):
         ...
 
 
+_IN_ORDER = "the lines must be in their own order, and each one once"
+
+
 class Disorder(TraceError):
     """A file was read to its end, but its lines are not in their own order."""
 
@@ -82,35 +85,36 @@ class Disorder(TraceError):
 class Numbers:
     """The numbers that a source gives its lines: a jump means that lines are lost.
 
-    A number that comes again or too late is told by `end`: what the lines before it and after it
-    show must be judged too.
+    A number that comes twice is told by `end`: what the lines after it show must be judged too.
+    Nothing can be judged after one that goes back, as where a log follows itself: what is old looks
+    as if it came after what is new. Of parts in two files the files may be put in order.
     """
 
     def __init__(self, first: int | None = 0) -> None:
         self._next = first
+        self._file = ""
         self.disorder: tuple[str, Where] | None = None
 
     def lost_before(self, at: dict[str, Any], line: Line) -> bool:
-        """Whether lines are missing before this one."""
+        """Whether lines are missing before this one. Raises TraceError when it is an older one."""
         number = line.get("seq")
         if number is None:
             return False
-        due, self._next = self._next, int(number) + 1
-        if due is not None and number < due and self.disorder is None:
-            where = Where(at["file"], at["line"])
-            self.disorder = f"event {number} comes after event {due - 1}", where
-        if due is not None and number < due:
-            self._next = due
-        return due is not None and number > due
+        due, file = self._next, self._file
+        self._next, self._file = int(number) + 1, at["file"]
+        if due is None or number >= due:
+            return due is not None and number > due
+        what, where = f"event {number} comes after event {due - 1}", Where(at["file"], at["line"])
+        if number < due - 1 and file == at["file"]:
+            raise TraceError(what, where=where, hint=_IN_ORDER)
+        self.disorder = self.disorder or (what, where)
+        self._next = due
+        return False
 
     def end(self) -> None:
         """Raises Disorder when the lines are not in order."""
         if self.disorder is not None:
-            raise Disorder(
-                self.disorder[0],
-                where=self.disorder[1],
-                hint="the lines must be in their own order, and each one once",
-            )
+            raise Disorder(self.disorder[0], where=self.disorder[1], hint=_IN_ORDER)
 
 
 def stamp(value: Any) -> float | None:
