@@ -100,6 +100,27 @@ def test_one_that_is_asked_for_and_cannot_be_used() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "problem"),
+    [("1 // 0", "ZeroDivisionError: "), ("files", "TypeError: [('my.log', b'17:30:00 members: ")],
+)
+def test_one_whose_declaration_fails(answer: str, problem: str) -> None:
+    change("def recognises", f"def declare(files):\n    return {answer}\n\ndef recognises")
+    with pytest.raises(UsageError) as caught:
+        validate_files(["my.log"])
+    assert str(caught.value).startswith(f"the adapter my-paxos of another package fails: {problem}")
+
+
+def test_one_with_a_declaration_of_each_file() -> None:
+    change(
+        "def recognises",
+        "def declare(files):\n    (name, first), = files\n"
+        "    return Declaration(name=f'{name} {len(first)}', family=frozenset(['paxos']))\n\n"
+        "def recognises",
+    )
+    assert validate_files(["my.log"]).format == "my.log 26"
+
+
+@pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("yield Promised(", "yield Promised(slots=1, ", "TypeError: Unexpected keyword argument"),

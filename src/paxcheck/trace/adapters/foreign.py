@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -36,7 +36,7 @@ class Foreign:
                 self.problem = f"the DECLARATION of {entry.value} is no Declaration"
         except _ANYTHING as problem:
             self.problem = _told(problem)
-        for name in ("DECLARATION", "TEXT", "declare", "texts"):
+        for name in ("DECLARATION", "TEXT"):
             if not self.problem and hasattr(self._module, name):
                 setattr(self, name, getattr(self._module, name))
 
@@ -47,6 +47,23 @@ class Foreign:
         except _ANYTHING as problem:
             self.problem = _told(problem)
             return False
+
+    def declare(self, files: Sequence[tuple[str, bytes]]) -> Declaration:
+        """What these files can show. Raises UsageError when the adapter fails."""
+        make = getattr(self._module, "declare", None)
+        if make is None:
+            return self.DECLARATION
+        try:
+            found = make(files)
+            if not isinstance(found, Declaration):
+                raise TypeError(f"{found!r} is no Declaration")
+        except PaxcheckError:
+            raise
+        except _ANYTHING as problem:
+            self.problem = _told(problem)
+        else:
+            return found
+        raise self._unusable()
 
     def facts(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         """The facts of a log. Raises TraceError, with the line, for whatever goes wrong."""
@@ -61,11 +78,14 @@ class Foreign:
     def usable(self) -> Foreign:
         """The adapter itself. Raises UsageError when it cannot be used."""
         if self.problem:
-            raise UsageError(
-                f"the adapter {self.NAME} of another package fails: {self.problem}",
-                hint="mend or remove that package, or name another format with --from",
-            )
+            raise self._unusable()
         return self
+
+    def _unusable(self) -> UsageError:
+        return UsageError(
+            f"the adapter {self.NAME} of another package fails: {self.problem}",
+            hint="mend or remove that package, or name another format with --from",
+        )
 
     def _guarded(self, read: Facts, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         last = 1
