@@ -173,7 +173,9 @@ def raft(events: int, seed: int = 1) -> Iterator[str]:
     def campaign() -> None:
         state["term"] += 1
         # The longest of the most advanced logs can win the votes of all.
-        state["leader"] = max(NODES, key=lambda n: (logs[n][-1:], len(logs[n]), n))
+        state["leader"] = max(
+            NODES, key=lambda n: (logs[n][-1][0] if logs[n] else 0, len(logs[n]), n)
+        )
         leader, term = state["leader"], state["term"]
         state["votes"], state["leads"] = {leader}, False
         terms[leader] = term

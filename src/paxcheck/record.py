@@ -56,7 +56,7 @@ class Recorder:
 
     `family`: "paxos", "raft", "lease", or several of them. `members`: the nodes that count for
     quorums, by name; `quorum`: how many, where it is not a majority. The other header fields
-    (`promise`, `durable`, `self_messages`, `complete`, `clock_error`, `cannot`, `note`) are those
+    (`promise`, `self_messages`, `complete`, `clock_error`, `cannot`, `note`) are those
     of `paxcheck.trace.log.LogHeader`. `clock`: what gives an event's time in seconds; None leaves
     times out. `sync`: wait for the disk after each line (slow; only a failing machine needs it).
 

@@ -21,7 +21,8 @@ from paxcheck.protocol.system import System
 from paxcheck.record import Recorder
 from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.conform.text import as_text as replay_text
-from paxcheck.trace.observe.run import AUTO, is_native, validate_files
+from paxcheck.trace.observe.run import is_native, validate_files
+from paxcheck.trace.observe.sources import AUTO
 from paxcheck.trace.observe.text import as_text
 from paxcheck.trace.observe.verdict import Answer, TraceVerdict
 from paxcheck.trace.read import read_trace

@@ -1,6 +1,7 @@
 """What ran, how often, and what that counts: steps in one engine, pairs in the other."""
 
 import json
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -49,6 +50,17 @@ Coverage (a local state together with a message, action or fault counts once):
 """
 
 
+NOBODY_PROPOSES = '''
+"""Synod without its proposers."""
+from paxcheck import Node
+from synod import Acceptor, Synod
+
+class Idle(Synod):
+    def nodes(self) -> list[Node]:
+        return [node for node in super().nodes() if isinstance(node, Acceptor)]
+'''
+
+
 def test_the_reference_engine_counts_steps() -> None:
     assert STEPS in output("synod", "--engine", "reference", "--coverage")
     result = json.loads(output("synod", "--engine", "reference", "--format", "json"))
@@ -77,10 +89,12 @@ def test_the_compiled_engine_counts_pairs() -> None:
     }
 
 
-def test_what_never_ran_is_marked() -> None:
+def test_what_never_ran_is_marked(tmp_path: Path) -> None:
     args = ("synod", "--without", "keeps_promise", "--max-depth", "5", "--coverage")
     assert PAIRS in output(*args, "--engine", "compiled")
-    whole = output("synod", "--set", "proposers=0", "--coverage", "--property", "agreement")
+    idle = tmp_path / "idle.py"
+    idle.write_text(NOBODY_PROPOSES)
+    whole = output(str(idle), "--coverage", "--property", "agreement")
     assert "  Acceptor.on_accept              0             0  never ran\n" in whole
     assert "  keeps_promise                   0             0  never asked\n" in whole
     assert "Coverage" not in output("synod")

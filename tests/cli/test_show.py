@@ -59,6 +59,11 @@ def run(*args: str, code: int = 0) -> Result:
     return result
 
 
+def show(file: str, code: int = 0) -> Result:
+    """The model is our own, so it is only loaded when it is named."""
+    return run("show", file, "--model", "counting.py", code=code)
+
+
 def saved(*args: str, code: int = 1) -> Path:
     run("check", "counting.py", "-q", "--save", "run.jsonl", *args, code=code)
     return Path("run.jsonl")
@@ -88,11 +93,11 @@ Space-time diagram (time runs down; ● takes or acts):
 
 def test_a_counterexample_is_shown_as_it_is_today() -> None:
     saved("--property", "small")
-    assert run("show", "run.jsonl").output == (
+    assert show("run.jsonl").output == (
         f"{HEADING}Counterexample to small, 4 steps:\n\n{STEPS}\nSo: the sum is 4\n\n{DIAGRAM}"
     )
     model(limit=1)  # it breaks earlier now, and for another reason
-    text = run("show", "run.jsonl").output
+    text = show("run.jsonl").output
     assert "Counterexample to small, 4 steps (already after step 2):\n" in text
     assert "\nSo: the sum is 2\n" in text
 
@@ -100,7 +105,7 @@ def test_a_counterexample_is_shown_as_it_is_today() -> None:
 def test_a_run_that_breaks_nothing_any_more() -> None:
     saved("--property", "small")
     model(limit=9)
-    assert run("show", "run.jsonl", code=1).output == (
+    assert show("run.jsonl", code=1).output == (
         f"{HEADING}A run of 4 steps:\n\n{STEPS}\n{DIAGRAM}\n"
         "It was saved for small. In the model as it is today it does not break it.\n"
     )
@@ -109,7 +114,7 @@ def test_a_run_that_breaks_nothing_any_more() -> None:
 def test_a_property_that_is_gone() -> None:
     saved("--property", "small")
     model(name="little")
-    text = run("show", "run.jsonl", code=3).output
+    text = show("run.jsonl", code=3).output
     assert text == (
         f"{HEADING}A run of 4 steps:\n\n{STEPS}\n{DIAGRAM}\n"
         "It was saved for small: the model has no such property any more.\n"
@@ -120,7 +125,7 @@ def test_a_step_that_the_model_refuses_today() -> None:
     saved("--property", "small")
     model(most=2)
     with pytest.raises(TraceError) as caught:
-        run("show", "run.jsonl")
+        show("run.jsonl")
     assert str(caught.value) == (
         "run.jsonl:4: the model does not do this any more: a.up does nothing in the model"
     )
@@ -144,12 +149,12 @@ def test_a_header_alone_is_a_run_of_no_steps_and_shows_nothing() -> None:
     Path("run.jsonl").write_text(
         '{"paxcheck":1,"kind":"behavior","model":"counting.py","property":"small"}\n'
     )
-    assert run("show", "run.jsonl", code=1).output == (
+    assert show("run.jsonl", code=1).output == (
         f"{HEADING}A run of 0 steps:\n\n"
         "It was saved for small. In the model as it is today it does not break it.\n"
     )
     Path("run.jsonl").write_text('{"paxcheck":1,"kind":"behavior","model":"counting.py"}\n')
-    assert run("show", "run.jsonl").output == f"{HEADING}A run of 0 steps:\n"
+    assert show("run.jsonl").output == f"{HEADING}A run of 0 steps:\n"
 
 
 def test_a_counterexample_may_have_no_steps() -> None:
@@ -165,18 +170,18 @@ def test_a_counterexample_may_have_no_steps() -> None:
 
 def test_a_witness_and_a_deadlock() -> None:
     saved("--property", "both", code=0)
-    assert "A run to both, 2 steps:\n" in run("show", "run.jsonl").output
+    assert "A run to both, 2 steps:\n" in show("run.jsonl").output
     model(most=0)
     with pytest.raises(TraceError, match="the model does not do this any more"):
-        run("show", "run.jsonl")
+        show("run.jsonl")
     model(most=1)
     text = run("check", "counting.py", "--deadlock", "--save", "run.jsonl", code=1).output
     assert "  violated      no_deadlock   A run can always go on.  (2 steps)\n" in text
     assert "Counterexample to no_deadlock, 2 steps:" in text
     assert "So: nothing more can happen: nobody acts, and nobody takes a message\n" in text
-    assert "Counterexample to no_deadlock, 2 steps:" in run("show", "run.jsonl").output
+    assert "Counterexample to no_deadlock, 2 steps:" in show("run.jsonl").output
     model(most=2)
-    text = run("show", "run.jsonl", code=1).output
+    text = show("run.jsonl", code=1).output
     assert text.endswith("In the model as it is today it does not break it.\n")
 
 

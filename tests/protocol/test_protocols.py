@@ -1,5 +1,7 @@
 """What a protocol gets wrong outside of handlers: an error with its line, never a traceback."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -243,6 +245,15 @@ class Wrong(Sized):
     some = 4
 
 
+@pytest.fixture
+def digits() -> Iterator[None]:
+    """As many as Python reads where nobody asked for more; the command line does."""
+    asked = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(4300)
+    yield
+    sys.set_int_max_str_digits(asked)
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
@@ -260,7 +271,7 @@ class Wrong(Sized):
          "  parameters: few, some, odd, free, on, word"),
     ],
 )  # fmt: skip
-def test_a_value_out_of_bounds(settings: dict[str, object], text: str) -> None:
+def test_a_value_out_of_bounds(settings: dict[str, object], text: str, digits: None) -> None:
     with pytest.raises(UsageError) as caught:
         Sized(**settings)  # type: ignore[arg-type]
     assert str(caught.value) == text

@@ -251,7 +251,9 @@ def _etcd_log() -> list[Json]:
     ]
     at = {"level": "info", "ts": "2026-11-23T19:13:45.932Z"}
     start = {**at, "caller": "embed/etcd.go:127", "msg": "starting an etcd server"}
-    return [start, *[{**at, "caller": "raft/raft.go:1", "msg": text} for text in say]]
+    member = {**at, "caller": "etcdserver/raft.go:536", "msg": "starting local member"}
+    member["local-member-id"] = one
+    return [start, member, *[{**at, "caller": "raft/raft.go:1", "msg": text} for text in say]]
 
 
 def _ccf() -> list[Json]:

@@ -114,7 +114,7 @@ EXPECTED: dict[str, Table] = {
         "dropped": (0, 0, 20),
         "doubled": (0, 20, 0),
         "swapped": (0, 20, 0),
-        "node renamed": (4, 5, 11),
+        "node renamed": (0, 9, 11),
     },
     "maelstrom": {
         "term lowered": (18, 0, 2),

@@ -67,9 +67,15 @@ def test_bad_file(content: bytes, told: str, tmp_path: Path) -> None:
     assert refused(tmp_path / "t.jsonl", content).startswith(told)
 
 
-def test_utf16_is_refused(tmp_path: Path) -> None:
-    told = refused(tmp_path / "t.jsonl", HEADER.encode("utf-16"))
-    assert told == "1: this file is UTF-16"
+@pytest.mark.parametrize("name", ["UTF-16", "UTF-32"])
+def test_other_encodings_are_refused(name: str, tmp_path: Path) -> None:
+    assert refused(tmp_path / "t.jsonl", HEADER.encode(name)) == f"1: this file is {name}"
+
+
+def test_a_file_of_empty_lines_is_given_up(tmp_path: Path) -> None:
+    """One that is unzipped would be read for minutes."""
+    told = refused(tmp_path / "t.jsonl.gz", gzip.compress(b"\n" * 1_000_001))
+    assert told == "1000000: 1,000,000 empty lines one after the other: this is no log"
 
 
 def test_gzip_byte_order_mark_and_truncated_gzip(tmp_path: Path) -> None:

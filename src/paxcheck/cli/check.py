@@ -25,6 +25,7 @@ from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
+from paxcheck.loading import bundled_models
 from paxcheck.protocol.system import System
 
 
@@ -208,4 +209,6 @@ def _saved(path: Path, story: report.Story | None, chosen: Chosen) -> str:
         story.save(path, chosen.model.reference)
     except OSError as problem:
         raise cannot_write(path, problem) from None
-    return f"saved: {path}   (see it again: paxcheck show {path})"
+    model = chosen.model.reference
+    named = "" if model in bundled_models() else f" --model {model}"  # a run names no code to load
+    return f"saved: {path}   (see it again: paxcheck show {path}{named})"

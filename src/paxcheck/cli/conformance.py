@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +12,17 @@ import msgspec
 
 from paxcheck.cli.saved import protocol_of
 from paxcheck.cli.streams import aside
+from paxcheck.garbage import seldom_collected
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
 from paxcheck.trace.conform.text import as_text
+from paxcheck.trace.lines import STDIN
 from paxcheck.trace.read import read_trace
+
+_EXIT = {"holds": 0, "violated": 1, "undetermined": 3}
 
 
 def replayed(files: Sequence[str], model: str | None, output: str) -> int:
@@ -26,23 +30,45 @@ def replayed(files: Sequence[str], model: str | None, output: str) -> int:
     the exit code. Several files are of one system: one for each node, say."""
     if output not in ("text", "json"):
         raise UsageError(f"--format {output} is for logs; a replay has text and json")
-    collecting = gc.isenabled()
-    gc.disable()  # events make no cycles of references: looking for them is lost time
-    try:
-        with aside():
-            result, name = _result(files, model)
-    finally:
-        if collecting:
-            gc.enable()
+    with seldom_collected(), aside():
+        result, protocol = _result(files, model)
+    name = protocol.name()
     if output == "json":
         click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
     else:
         click.echo(printable_lines(as_text(result, name)))
-    return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
+    return _EXIT[result.verdict]
 
 
-def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
-    """The result, and the name of the model."""
+def explained(files: Sequence[str], model: str | None) -> int:
+    """The same in words, with what each broken property says, and how to read it; prints."""
+    with seldom_collected(), aside():
+        result, protocol = _result(files, model)
+        name = protocol.name()
+        about = {prop.name: prop.doc for prop in protocol.properties()}
+    lines = [as_text(result, name), "", "How to read it:"]
+    refusal = result.refusal
+    if refusal is not None:
+        where = f"{refusal.file}:{refusal.line}"
+        lines.append(f"  {where} is the first event that {name} cannot do; it did those before it.")
+        if refusal.rules:
+            lines.append(f"  A rule that said no is a guard of the model: paxcheck rules {name}")
+        if refusal.explanations:
+            lines.append(
+                "  An explanation is a fault that nobody switched on and that would do it."
+            )
+    lines += [f"  {prop}: {about.get(prop, '')}" for prop, _, _ in result.broken]
+    if result.broken and files[0] != STDIN:
+        named = f" --model {model}" if (model or "").endswith(".py") else ""
+        lines.append(f"  The run step by step: paxcheck show {files[0]}{named}")
+    if len(lines) == 3:
+        lines.append(f"  Every event is a step of {name}, in an order that the messages allow.")
+    click.echo(printable_lines("\n".join(lines)))
+    return _EXIT[result.verdict]
+
+
+def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, Protocol]:
+    """The result, and the protocol that it is of."""
     traces = [read_trace(Path(file)) for file in files]
     headers = [msgspec.structs.replace(trace.header, note=None, steps=None) for trace in traces]
     for trace, header in zip(traces, headers, strict=True):
@@ -52,7 +78,7 @@ def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
                 hint="files that are replayed together are of one system in one configuration",
             )
     protocol = protocol_of(traces[0], model)
-    return conform(traces, System(protocol), protocol.properties()), protocol.name()
+    return conform(traces, System(protocol), protocol.properties()), protocol
 
 
 def _as_json(result: Conformance, model: str) -> dict[str, Any]:

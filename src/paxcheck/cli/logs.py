@@ -1,12 +1,16 @@
-"""Options that `validate` and `lint` share."""
+"""What the commands that read logs share: options, and the line of progress."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from paxcheck.trace.observe.run import AUTO
+from paxcheck.trace.observe.sources import AUTO
 
 form_option = click.option(
     "--from",
@@ -31,3 +35,22 @@ clock_option = click.option(
     type=click.FloatRange(min=0),
     help="Trust the time stamps up to this error. Leases are judged only then.",
 )
+
+
+@contextmanager
+def progress_on(terminal: TextIO) -> Generator[Callable[[int, int], None] | None]:
+    """What to call with (events, line): it writes one line over and over; None for no terminal."""
+    if not terminal.isatty():
+        yield None
+        return
+    started = time.perf_counter()
+
+    def show(events: int, line: int) -> None:
+        rate = events / max(time.perf_counter() - started, 1e-9)
+        text = f"{events:,} events, {rate:,.0f} events/s, line {line:,}"
+        click.echo(f"\r\033[K{text}", nl=False, file=terminal)
+
+    try:
+        yield show
+    finally:
+        click.echo("\r\033[K", nl=False, file=terminal)

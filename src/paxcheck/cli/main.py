@@ -26,6 +26,8 @@ _COMMANDS = {
     "graph": "Write the state graph of a small scope.",
     "show": "Show a saved counterexample again.",
     "validate": "Judge the log of a real system, or replay a saved run in a model.",
+    "explain": "Say in words what is wrong with a log or a run, and how to read it.",
+    "convert": "Write a run as states, for other tools.",
     "lint": "Say what a log can decide, and what it cannot.",
     "schema": "Print the JSON Schema of the trace format, or the page on the JSON output.",
 }

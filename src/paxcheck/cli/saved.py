@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paxcheck.loading import load_model
+from paxcheck.loading import bundled_models, load_model
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import Step, System
@@ -10,22 +10,41 @@ from paxcheck.trace.conform import conform, steps
 from paxcheck.trace.read import Trace, TraceError
 
 
-def protocol_of(trace: Trace, model: str | None = None) -> Protocol:
-    """The protocol that a trace's header asks for, or the same scope of another model.
+def protocol_of(trace: Trace, model: str | None = None, *, as_saved: bool = False) -> Protocol:
+    """The protocol that a trace's header asks for, or the same scope of the model `model`.
 
-    Parameters and rules that the other model does not know are left out.
+    A trace is data, and a model is code that is run: a header may only name a bundled model. A path
+    comes from the user. Parameters that the other model does not know are left out, and so are the
+    rules that the header switches off, unless it is the same model `as_saved`.
     """
     header = trace.header
-    name = model or header.model
+    if model is None:
+        _refuse_code(trace)
+    cls = load_model(model or header.model).protocol
+    params = {k: v for k, v in header.params.items() if k in cls.declared_params()}
+    known = cls.made(**params).rules()
+    without = [rule for rule in header.without if rule in known]
+    if model is not None and not as_saved:
+        without = []
+    return cls.made(network=header.network, faults=header.faults, without=without, **params)
+
+
+def _refuse_code(trace: Trace) -> None:
+    name = trace.header.model
     if not name:
         raise UsageError(
             f"{trace.path} does not say which model it belongs to", hint="give --model NAME"
         )
-    cls = load_model(name).protocol
-    params = {k: v for k, v in header.params.items() if k in cls.declared_params()}
-    known = cls.made(**params).rules()
-    without = [rule for rule in header.without if rule in known] if model is None else []
-    return cls.made(network=header.network, faults=header.faults, without=without, **params)
+    bundled = bundled_models()
+    if name in bundled:
+        return
+    is_path = name.endswith(".py")
+    raise UsageError(
+        f"{trace.path} names the model {name!r}, which is not one of the bundled models",
+        hint=f"a model is code: if you trust it, name it yourself: --model {name}"
+        if is_path
+        else f"bundled: {', '.join(bundled)}",
+    )
 
 
 def steps_of(trace: Trace, protocol: Protocol) -> tuple[Step, ...]:

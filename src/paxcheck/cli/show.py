@@ -12,8 +12,8 @@ from paxcheck.cli.saved import protocol_of, steps_of
 from paxcheck.cli.streams import aside
 from paxcheck.cli.text import configuration
 from paxcheck.plain import count, printable_lines
+from paxcheck.trace.adapters import factfile
 from paxcheck.trace.lines import first_lines, lines_of
-from paxcheck.trace.observe.factfile import is_fact_file, read_facts
 from paxcheck.trace.observe.run import validate_files
 from paxcheck.trace.observe.text import explain
 from paxcheck.trace.observe.words import in_words
@@ -23,22 +23,24 @@ from paxcheck.trace.replay import Behavior, replay, shows_after
 
 @click.command("show")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(file: Path) -> int:
+@click.option("--model", metavar="FILE", help="The model of the run, where it is your own.")
+def command(file: Path, model: str | None) -> int:
     """Show a saved run again, in words and as a space-time diagram, and judge it again.
 
     The model that it was found in is loaded by its name; the run is replayed and judged in it, so
-    what you see is what the model does today. Of a log that `validate --shrink` made smaller, what
-    it tells is shown line by line, and what is wrong with it.
+    what you see is what the model does today. A saved run is data: a model of your own is only
+    loaded when you name it with --model. Of a log that `validate --shrink` made smaller, what it
+    tells is shown line by line, and what is wrong with it.
 
     Exit codes: 0 the run shows what it was saved for (or it was saved for no property), 1 it does
     not any more, 2 bad usage or input: the file is cut short, or the model refuses a step today,
     3 the model has no such property any more.
     """
-    if is_fact_file(first_lines(str(file), 1)):
+    if factfile.recognises(first_lines(str(file), 1)):
         return _facts(file)
     trace = read_trace(file)
     with aside():
-        protocol = protocol_of(trace)
+        protocol = protocol_of(trace, model, as_saved=True)
         behavior = replay(protocol, steps_of(trace, protocol))
     click.echo(f"{file}: model {trace.header.model}, {configuration(protocol)}\n")
     return _judged(behavior, trace.header.property)
@@ -72,11 +74,10 @@ def _judged(behavior: Behavior, name: str) -> int:
 
 
 def _facts(file: Path) -> int:
-    declaration, facts = read_facts(lines_of(str(file)), str(file))
-    click.echo(f"{file}: facts of a log of the format {declaration.name}\n")
-    for fact in facts:
-        click.echo(printable_lines(f"{fact.file}:{fact.line}: {in_words(fact)}"))
     verdict = validate_files([str(file)])
+    click.echo(f"{file}: facts of a log of the format {verdict.format}\n")
+    for fact in factfile.facts(lines_of(str(file)), str(file)):
+        click.echo(printable_lines(f"{fact.file}:{fact.line}: {in_words(fact)}"))
     if verdict.first is not None:
         click.echo("\n" + printable_lines("\n".join(explain(verdict.first))))
     return 0

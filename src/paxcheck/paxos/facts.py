@@ -363,6 +363,24 @@ class Received(Fact, frozen=True, kw_only=True, gc=False):
     content: str | None = None
 
 
+# --- the log itself ---------------------------------------------------------------------------
+
+
+class Unread(Fact, frozen=True, kw_only=True, gc=False):
+    """This line, or what follows it, was not judged. `why`: in words; the verdict says it.
+
+    No property looks at it. Where the node's own lines are not read, LinesLost goes with it.
+    """
+
+    why: str
+
+
+FACTS: tuple[type[Fact], ...] = tuple(
+    [kind for kind in list(globals().values()) if isinstance(kind, type) and Fact in kind.__bases__]
+)
+"""All kinds of facts."""
+
+
 # --- what an adapter says of its source -----------------------------------------------------
 
 
@@ -371,14 +389,13 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
 
     `name`: of the adapter; `family`: which properties apply. `state_taken`: when a line's state is
     read, against the handler. `promise`: what one promise covers; `reports_all`: where it covers
-    all slots, it also reports the latest vote of every slot with a vote. `durable`: whether
-    promises, votes and terms must survive a restart. `self_messages`: whether a node's messages to
-    itself are in the log. `duplicates`: whether one message may be received twice. `membership`:
-    whether it may change. `starts_late`: whether the log may begin after the nodes did. `order`:
-    which order may be trusted: each node's own, that of the file (the true global one), or the
-    time stamps. `entries`: whether EntryWritten shows a node's log as it acts on it, or its writes
-    to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one; the adapter
-    says LinesLost where they jump.
+    all slots, it also reports the latest vote of every slot with a vote. `self_messages`: whether a
+    node's messages to itself are in the log. `duplicates`: whether one message may be received
+    twice. `membership`: whether it may change. `starts_late`: whether the log may begin after the
+    nodes did. `order`: which order is true: each node's own, or that of the file too; only each
+    node's own is ever used. `entries`: whether EntryWritten shows a node's log as it acts on it, or
+    its writes to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one;
+    the adapter says LinesLost where they jump.
     `clock_error`: how far two clocks may differ, in seconds, for leases; None: no trust at all.
     `unit`: what `line` counts. `cannot`: property name -> why this source cannot decide it.
     """
@@ -388,12 +405,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     state_taken: Literal["before", "after", "during", "loading", "none"] = "after"
     promise: Literal["slot", "all", "none"] = "slot"
     reports_all: bool = False
-    durable: bool = True
     self_messages: bool = True
     duplicates: bool = False
     membership: bool = False
     starts_late: bool = True
-    order: Literal["node", "file", "time"] = "node"
+    order: Literal["node", "file"] = "node"
     entries: Literal["memory", "disk"] = "memory"
     dense_seq: bool = False
     clock_error: float | None = None

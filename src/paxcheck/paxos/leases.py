@@ -93,6 +93,10 @@ class LeaseExclusion(Monitor):
         last = self.world.node(fact.node).last_time
         self._close(fact.node, last if last is not None else fact.time)
 
+    def cut(self) -> Iterable[Breach]:
+        self.open.clear()  # the next line may have ended them
+        return self.end()
+
     def end(self) -> Iterable[Breach]:
         error = self.world.declaration.clock_error
         for node in list(self.open):

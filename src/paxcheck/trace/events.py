@@ -6,11 +6,13 @@ is missing was not recorded; nothing is guessed.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 VERSION = 1
+Version = Annotated[int, msgspec.Meta(extra_json_schema={"const": VERSION})]
+"""In the schema only this version; a reader says more about another one."""
 
 Kind = Literal["behavior", "trace"]
 EventName = Literal[
@@ -43,7 +45,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     model a behavior was found, which property it shows, and how many `steps` it has.
     """
 
-    paxcheck: int
+    paxcheck: Version
     kind: Kind = "trace"
     model: str = ""
     nodes: dict[str, str] = {}

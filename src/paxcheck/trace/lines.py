@@ -1,4 +1,4 @@
-"""Reads the lines of logs: plain or gzipped, several files, or standard input; one at a time.
+"""Reads the lines of logs: plain or gzipped, files, pipes or standard input; one at a time.
 
 Every bad input has a defined answer: a TraceError with file and line.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from paxcheck.protocol.errors import PaxcheckError, Where
 
@@ -19,8 +20,16 @@ STDIN = "-"
 LONGEST = 64 * 2**20
 """Bytes of the longest line that is read. A longer one is an error, not a full memory."""
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
+EMPTY = 1_000_000
+"""So many empty lines one after the other are no log."""
+
+_MARKS = (  # those of UTF-32 first: they begin like those of UTF-16
+    ("UTF-32", b"\xff\xfe\x00\x00"),
+    ("UTF-32", b"\x00\x00\xfe\xff"),
+    ("UTF-16", b"\xff\xfe"),
+    ("UTF-16", b"\xfe\xff"),
+)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -28,44 +37,75 @@ class TraceError(PaxcheckError):
     """A file is not a trace that we can read; `where` is the line."""
 
 
-def lines_of(file: str) -> Iterator[tuple[int, str]]:
+class Unjudgeable(TraceError):
+    """The log is put together wrongly: what it seemed to break before this line proves nothing."""
+
+
+def lines_of(
+    file: str,
+    copy: Callable[[bytes], object] | None = None,
+    half: Callable[[int], object] | None = None,
+    name: str = "",
+) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers from 1, without line ends; empty ones are left out.
 
-    Raises TraceError for a file that cannot be read, an encoding that is not UTF-8, a line of more
-    than 64 MiB, and a gzip stream that ends too early.
+    `copy` is given each line as it stands. `half` is told the number of a last line that has no
+    line end, before the line is given: it may be half a line. `name`: what errors call the file,
+    where that is not its path. Raises TraceError for a file that cannot be read, an encoding that
+    is not UTF-8, a line of more than 64 MiB, and a gzip stream that ends too early.
     """
-    number = 0
+    name = name or file
+    for number, line in byte_lines(file, copy, name):
+        if half is not None and not line.endswith(b"\n"):
+            half(number)
+        if text := text_of(line, name, number):
+            yield number, text
+
+
+def byte_lines(
+    file: str, copy: Callable[[bytes], object] | None = None, name: str = ""
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as they are, with their line ends, without a byte order mark."""
+    name = name or file
+    number = empty = 0
     try:
         with _opened(file) as stream:
             while line := stream.readline(LONGEST + 1):
                 number += 1
+                if copy is not None:
+                    copy(line)
                 if len(line) > LONGEST:
-                    raise TraceError(
-                        f"this line is longer than {LONGEST // 2**20} MiB",
-                        where=Where(file, number),
-                        hint="a log has one event a line",
-                    )
+                    raise too_long(name, number)
                 if number == 1:
-                    line = _without_mark(file, line)
-                try:
-                    text = line.decode("utf-8").strip()
-                except UnicodeDecodeError as problem:
+                    line = without_mark(line, name)
+                if len(line) > 2:
+                    empty = 0
+                elif (empty := empty + 1) == EMPTY:
                     raise TraceError(
-                        f"this line is not UTF-8: byte {problem.start + 1} is "
-                        f"0x{line[problem.start]:02x}",
-                        where=Where(file, number),
-                    ) from None
-                if text:
-                    yield number, text
+                        f"{EMPTY:,} empty lines one after the other: this is no log",
+                        where=Where(name, number),
+                    )
+                yield number, line
     except (OSError, EOFError, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise TraceError(
-            f"{file} cannot be read{f' after line {number}' if number else ''}: {reason}"
+            f"{name} cannot be read{f' after line {number}' if number else ''}: {reason}"
+        ) from None
+
+
+def text_of(line: bytes, file: str, number: int) -> str:
+    """A line as text, without blanks around it. Raises TraceError for another encoding."""
+    try:
+        return line.decode("utf-8").strip()
+    except UnicodeDecodeError as problem:
+        raise TraceError(
+            f"this line is not UTF-8: byte {problem.start + 1} is 0x{line[problem.start]:02x}",
+            where=Where(file, number),
         ) from None
 
 
 def first_lines(file: str, count: int = 20) -> list[bytes]:
-    """The first lines of a file, to recognise its format by. Not for standard input."""
+    """The first lines of a file, to recognise its format by. Not for what is read only once."""
     found: list[bytes] = []
     for _, text in lines_of(file):
         found.append(text.encode())
@@ -76,31 +116,47 @@ def first_lines(file: str, count: int = 20) -> list[bytes]:
 
 def start_of_stdin() -> bytes:
     """What standard input begins with, plain; it can still be read from there."""
-    start = _peeked()
+    stream = sys.stdin.buffer
+    start = stream.peek() if isinstance(stream, BufferedReader) else b""
     try:
         return zlib.decompressobj(wbits=31).decompress(start) if start[:2] == _GZIP else start
     except zlib.error:
         return b""
 
 
-def _peeked() -> bytes:
-    stream = sys.stdin.buffer
-    return stream.peek() if isinstance(stream, BufferedReader) else b""
-
-
-def _opened(file: str) -> IO[bytes]:
-    if file == STDIN:
-        stdin = sys.stdin.buffer
-        return gzip.open(stdin) if _peeked()[:2] == _GZIP else stdin  # type: ignore[return-value]
+def is_read_once(file: str) -> bool:
+    """Whether a file is none that can be opened again: standard input, a pipe, a device."""
     path = Path(file)
-    with path.open("rb") as start:
-        zipped = start.read(2) == _GZIP
-    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
+    return file == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def _without_mark(file: str, line: bytes) -> bytes:
-    if line.startswith(_UTF16):
-        raise TraceError(
-            "this file is UTF-16", where=Where(file, 1), hint="convert it: iconv -t UTF-8"
-        )
+@contextmanager
+def _opened(file: str) -> Generator[IO[bytes]]:
+    # Opened once: a pipe gives what it has to the first who opens it.
+    with nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as found:
+        # The standard input of a test has no peek.
+        plain: Any = found if hasattr(found, "peek") else BufferedReader(cast(Any, found))
+        if plain.peek(2)[:2] == _GZIP:
+            with gzip.open(plain) as unzipped:
+                yield cast(IO[bytes], unzipped)
+        else:
+            yield plain
+
+
+def without_mark(line: bytes, file: str) -> bytes:
+    """The first line without its byte order mark. Raises TraceError for another encoding's."""
+    for name, mark in _MARKS:
+        if line.startswith(mark):
+            raise TraceError(
+                f"this file is {name}", where=Where(file, 1), hint="convert it: iconv -t UTF-8"
+            )
     return line.removeprefix(_BOM)
+
+
+def too_long(file: str, number: int) -> TraceError:
+    """The error for a line that would fill the memory."""
+    return TraceError(
+        f"this line is longer than {LONGEST // 2**20} MiB",
+        where=Where(file, number),
+        hint="a log has one event a line",
+    )

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from paxcheck.paxos.facts import Ballot
+from paxcheck.trace.events import Version
 
 Family = Literal["paxos", "raft", "lease"]
 Role = Literal["follower", "candidate", "leader"]
@@ -32,14 +33,15 @@ class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     `paxcheck`: the version of the format. `family`: which protocols it speaks. `members`: the
     nodes that count for quorums; `quorum`: how many of them, where it is not a majority.
     `promise`: one promise for each slot, or one for all; `reports_all`: such a promise reports the
-    latest vote of every slot in which the acceptor voted. `durable`: whether promises, votes and
-    terms must survive a restart. `self_messages`: whether a node's messages to itself are in the
-    log (true), happen without a line (false), or nobody said. `complete`: the log begins with the
-    first start of every member, and has every value that a client gave. `clock_error`: how far the
-    clocks of `time` may differ, in seconds. `cannot`: property -> why this log cannot decide it.
+    latest vote of every slot in which the acceptor voted. `durable`: true, if it is said at all:
+    promises, votes and terms survive a restart. `self_messages`: whether a node's messages to
+    itself are in the log (true), happen without a line (false), or nobody said. `complete`: the log
+    begins with the first start of every member, and has every value that a client gave.
+    `clock_error`: how far the clocks of `time` may differ, in seconds. `cannot`: property -> why
+    this log cannot decide it.
     """
 
-    paxcheck: int
+    paxcheck: Version
     kind: Literal["log"]
     family: list[Family]
     members: list[str] = []
@@ -52,6 +54,13 @@ class LogHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     clock_error: float | None = None
     cannot: dict[str, str] = {}
     note: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.durable:
+            raise ValueError(
+                "durable is false: without it nothing of Paxos or Raft holds, so nothing could be "
+                "judged; leave it out, and let a node that forgot come back under another name"
+            )
 
 
 class Vote(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

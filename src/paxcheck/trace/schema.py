@@ -6,10 +6,10 @@ from typing import Any, Union
 
 import msgspec
 
+from paxcheck.paxos.facts import FACTS
+from paxcheck.trace.adapters.factfile import FactHeader
 from paxcheck.trace.events import VERSION, Event, Header
 from paxcheck.trace.log import AnyLogEvent, LogHeader
-from paxcheck.trace.observe.engine import FACTS
-from paxcheck.trace.observe.factfile import FactHeader
 
 _FACT: Any = Union[FACTS]  # noqa: UP007 (made of a tuple of classes)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from paxcheck.trace.lines import TraceError
 from paxcheck.trace.observe.run import validate_files
 from paxcheck.trace.observe.verdict import TraceVerdict
 
@@ -167,8 +168,48 @@ def test_without_messages_no_quorum_is_missed(judge) -> None:
 
 
 def test_new_ranks_end_the_judgement(judge) -> None:
-    text = log(1, *PEON) + log(2, "paxos|accepting pn 1 from 0")
-    assert broken(judge(text)) == {}
+    renamed = log(2, "paxos|accepting pn 1 from 0").replace("mon.c@2", "mon.b@2")
+    verdict = judge(log(1, *PEON) + renamed)
+    assert broken(verdict) == {}
+    assert not verdict.complete
+    assert [note.partition("mon.0.log")[2] for note in verdict.notes] == [
+        ":13: the ranks of the monitors were given anew: what follows here was not judged"
+    ]
+
+
+def test_the_log_of_one_monitor_is_no_place_for_another(judge) -> None:
+    """Messages do not say whose they are, so nothing of such a file can be judged."""
+    wrong = log(1, *PEON, "paxos|accepting pn 90 from 0")
+    with pytest.raises(TraceError) as caught:
+        judge(wrong + log(2, "paxos|accepting pn 1 from 0"))
+    assert str(caught.value).partition("mon.0.log:")[2] == (
+        "14: this is a line of mon.c in the log of mon.b\n"
+        "  give the log of each monitor as a file of its own"
+    )
+
+
+@pytest.mark.parametrize("end", range(1, 60))
+def test_a_last_line_that_is_cut_off_proves_nothing(end: int, judge) -> None:
+    """Half a line may look like a whole one: `pn 10` of `pn 100`."""
+    text = log(1, *PEON, "paxos|accepting pn 1000 from 0")
+    verdict = judge(text[:-end])
+    assert broken(verdict) == {}
+    assert not verdict.complete
+    assert [note.partition("mon.0.log")[2] for note in verdict.notes] == [
+        ":13: this last line has no line end, so it may be cut off: it was left out"
+    ]
+    assert verdict.events == judge(log(1, *PEON)).events + 1 == 10
+
+
+def test_a_rotated_log_goes_on(judge, tmp_path: Path) -> None:
+    """The second file begins with a message, which counts for the attempt in the first."""
+    lines = log(0, *LEADER, *LEADER).splitlines(keepends=True)
+    whole = judge("".join(lines))
+    for cut in range(1, len(lines)):
+        parts = judge("".join(lines[:cut]), "".join(lines[cut:]))
+        assert parts.nodes == whole.nodes == {"mon.0": 2}
+        assert checks(parts) == checks(whole), cut
+        assert broken(parts) == broken(whole) == {}
 
 
 def test_listed_members_are_read(judge) -> None:
@@ -216,6 +257,10 @@ def test_what_lost_lines_leave_open(judge, lost: tuple[int, ...], expected) -> N
     verdict = judge(log(0, *lines))
     assert {n: c for n, c in checks(verdict).items() if n.endswith("-quorum")} == expected
     assert broken(verdict) == {}
+    text = log(0, *lines).splitlines(keepends=True)
+    for cut in range(1, len(lines) - 2):  # its name is in both parts
+        parts = judge("".join(text[:cut]), "".join(text[cut:]))
+        assert (checks(parts), broken(parts)) == (checks(verdict), {}), cut
 
 
 def test_a_vote_in_another_ballot_is_counted(judge) -> None:

@@ -114,6 +114,31 @@ def test_the_map_that_ships_does_what_the_adapter_does(file: Path) -> None:
         ('family = ["paxos"]', "family = [", "m.toml is not TOML: "),
         ("[common]", "[declaration]\npromise = 3\n[common]", "m.toml: [declaration]: Expected"),
         ("[common]", "[declaration]\nspeed = 3\n[common]", "m.toml: [declaration]: no key is"),
+        *[
+            (
+                "[common]",
+                f"[declaration]\n{key}\n[common]",
+                f"m.toml: [declaration]: {key.split()[0]} would change nothing, so it may not",
+            )
+            for key in (
+                'order = "time"',
+                'order = "file"',
+                "self_messages = false",
+                'state_taken = "before"',
+                "membership = true",
+                "dense_seq = true",
+            )
+        ],
+        (
+            "[common]",
+            "[declaration]\ndurable = false\n[common]",
+            "m.toml: [declaration]: no key is",
+        ),
+        (
+            "[common]",
+            "[declaration]\nclock_error = inf\n[common]",
+            "an error of the clocks of inf s",
+        ),
         ('node = "who"', "", "m.toml: [[fact]] 2 (Promised) has no node"),
         ('from = "v", ', "", "m.toml: [[fact]] 3 (VoteCast), value: it has no from"),
         ("scale = 0.001", "scael = 0.001", "m.toml: [[fact]] 1 (Members), time: no key is called"),
@@ -137,6 +162,10 @@ def test_errors_of_the_map(tmp_path: Path, old: str, new: str, message: str) -> 
         (
             {"what": "vote", "who": "a", "n": [1], "by": "p", "v": 1},
             "[[fact]] VoteCast: Expected `int | str`, got `array` - at `$.ballot[0]`",
+        ),
+        (
+            {"what": "vote", "who": "a", "n": "10", "by": "p", "v": 1},
+            '[[fact]] VoteCast: ballot has the number "10" as text, and text is compared letter by',
         ),
     ],
 )

@@ -309,6 +309,35 @@ def test_a_gap_in_the_numbers_is_told() -> None:
             told(one, two, bad)
 
 
+def test_a_complete_log_that_begins_late_has_lost_lines() -> None:
+    """Its header was written by the first process; somebody cut off what followed."""
+    complete = PAXOS[:-1] + ',"complete":true}'
+    boot, vote = on("a", "boot", first=True), on("a", "vote", ballot=1, value="x")
+    assert kinds(vote) == ["VoteCast"]
+    assert kinds(vote, header=complete) == ["LinesLost", "VoteCast"]
+    assert kinds(boot, vote, header=complete) == ["Booted", "VoteCast"]
+    assert kinds({**boot, "seq": 1}, {**vote, "seq": 2}, header=complete) == ["Booted", "VoteCast"]
+    assert kinds({**boot, "seq": 4}, {**vote, "seq": 5}, header=complete) == [
+        *["LinesLost", "Booted", "VoteCast"]
+    ]
+    client = on("client", "request", value="x")  # no member need be started
+    assert kinds({**client, "seq": 1}, header=complete) == ["Valid"]
+    assert kinds({**client, "seq": 2}, header=complete) == ["LinesLost", "Valid"]
+
+
+def test_the_same_header_again_is_passed_over() -> None:
+    vote = json.dumps(on("a", "vote", ballot=1, value="x"))
+    noted = PAXOS[:-1] + ',"note":"n2"}'
+    found = list(facts(enumerate([PAXOS, vote, noted, vote], 1), "log"))
+    assert [type(fact).__name__ for fact in found] == ["Members", "VoteCast", "VoteCast"]
+    with pytest.raises(TraceError) as caught:
+        list(facts(enumerate([PAXOS, vote, RAFT], 1), "log"))
+    assert str(caught.value) == (
+        "log:3: here begins a log with another header\n"
+        "  logs that are judged together are of one system"
+    )
+
+
 # --- the header -------------------------------------------------------------------------------
 
 
@@ -318,7 +347,7 @@ def test_the_header_is_the_declaration() -> None:
         "family": ["paxos", "lease"],
         "promise": "all",
         "reports_all": True,
-        "durable": False,
+        "durable": True,
         "self_messages": False,
         "complete": True,
         "clock_error": 0.5,
@@ -326,7 +355,7 @@ def test_the_header_is_the_declaration() -> None:
     }
     found = declare([("log", json.dumps(header).encode())])
     assert found.family == {"paxos", "lease"}
-    assert (found.promise, found.reports_all, found.durable) == ("all", True, False)
+    assert (found.promise, found.reports_all) == ("all", True)
     assert (found.self_messages, found.starts_late, found.clock_error) == (False, False, 0.5)
     assert found.cannot == {"validity": "clients are not recorded"}
 
@@ -345,6 +374,10 @@ def test_headers_of_one_system_agree() -> None:
         ('{"paxcheck":1,"kind":"log"}', "missing required field `family`"),
         ('{"paxcheck":1,"kind":"log","family":["x"]}', "Invalid enum value 'x'"),
         ('{"paxcheck":1,"kind":"log","family":[],"membres":[]}', "unknown field `membres`"),
+        (
+            '{"paxcheck":1,"kind":"log","family":["paxos"],"durable":false}',
+            "durable is false: without it nothing of Paxos or Raft holds",
+        ),
     ],
 )
 def test_bad_headers(text: str, answer: str, tmp_path: Path) -> None:
@@ -388,6 +421,8 @@ def test_detected_and_published() -> None:
     defined = trace_schema()["$defs"]
     assert {kind.__name__ for kind in _events()} <= defined.keys()
     assert len(list(_events())) == 23
+    for header in ("LogHeader", "Header", "FactHeader"):
+        assert defined[header]["properties"]["paxcheck"]["const"] == 1
     assert defined["LogLine"]["anyOf"][0] == {"$ref": "#/$defs/LogHeader"}
 
 

@@ -8,10 +8,12 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 
 import pytest
 
+from paxcheck.trace.observe.follow import follow_files
 from paxcheck.trace.observe.run import validate_files
 from paxcheck.trace.observe.verdict import TraceVerdict
 from paxcheck.trace.read import TraceError
@@ -195,6 +197,56 @@ def test_one_file_a_node(judge, source: str) -> None:
         verdict = judge(*files)
         assert (verdict.format, broken(verdict)) == (source, {})
         assert broken(judge([head, *[line for file in files for line in file[1:]]])) == {}
+
+
+@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("source", RUNS)
+def test_a_recording_goes_on_in_a_second_file(judge, source: str, again: bool) -> None:
+    """With its head once more or not: what was begun in the first file is still known."""
+    head, *lines = RUNS[source]().lines
+    for cut in range(1, len(lines)):
+        verdict = judge([head, *lines[:cut]], [*[head][: int(again)], *lines[cut:]])
+        assert (verdict.format, broken(verdict)) == (source, {}), cut
+        assert {p.name: p.quorums for p in verdict.properties if p.quorums} == QUORUMS[source], cut
+
+
+@pytest.mark.parametrize("source", RUNS)
+def test_the_second_file_first(judge, source: str) -> None:
+    """A node that is in both has an order: the files are read in it."""
+    head, *lines = RUNS[source]().lines
+    for cut in range(1, len(lines)):
+        both = {x["node"] for x in lines[:cut]} & {x["node"] for x in lines[cut:]}
+        verdict = judge([head, *lines[cut:]], [head, *lines[:cut]])
+        assert broken(verdict) == {}
+        assert bool(both) == any("in the order of their own numbers" in n for n in verdict.notes)
+
+
+def test_a_gap_in_a_second_file_excuses_what_is_not_heard(judge) -> None:
+    """A line that is lost between two files may be the vote; one that is not lost may not."""
+    run = paxi(early=True)
+    line = next(n for n, x in enumerate(run.lines, 1) if x.get("msg", {}).get("type") == "decide")
+    head, lines = run.lines[0], run.lines[1:]
+    for cut in range(1, line - 1):
+        rest = [head, *lines[cut:]]
+        assert broken(judge([head, *lines[:cut]], rest)) == {
+            "decision-needs-quorum": [rest.index(run.lines[line - 1]) + 1]
+        }
+        assert broken(judge([head, *lines[: cut - 1]], rest)) == {}, cut
+
+
+@pytest.mark.parametrize("source", RUNS)
+def test_files_of_single_nodes_are_followed(tmp_path: Path, source: str) -> None:
+    head, *lines = RUNS[source]().lines
+    files: list[str] = []
+    for node in sorted({line["node"] for line in lines}):
+        path = tmp_path / node
+        own = [head, *[line for line in lines if line["node"] == node]]
+        path.write_text("".join([json.dumps(line) + "\n" for line in own]))
+        files.append(str(path))
+    stop = Event()
+    Timer(0.5, stop.set).start()
+    verdict = follow_files(files, tell=lambda _: None, stop=stop)
+    assert (verdict.format, broken(verdict), verdict.events > 10) == (source, {}, True)
 
 
 @pytest.mark.parametrize("seed", range(10))

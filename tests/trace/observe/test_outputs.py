@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
-from paxcheck.paxos.facts import Booted, Declaration, Fact, Promised, VoteCast
+from paxcheck.paxos.facts import Booted, Declaration, Fact, Promised, Unread, VoteCast
 from paxcheck.trace.observe import Observer, TraceVerdict, observe, shrink
 from paxcheck.trace.observe.outputs import as_github, as_json, as_junit, as_sarif, lint_json
 from paxcheck.trace.observe.text import as_text, lint_text
@@ -61,7 +62,11 @@ def test_text(verdict: TraceVerdict, log: str) -> None:
     assert "LOG:7: promise-never-goes-back: a had voted in 2.p, and now promises 0.p" in lines
     assert "unknown   validity                 clients are not logged" in lines
     assert lines[-1] == "verdict: violated"
-    assert lines[-2].startswith("read as test: 7 events of 2 nodes (3 incarnations), ")
+    assert lines[-3].startswith("read as test: 7 events of 2 nodes (3 incarnations), ")
+    assert lines[-2] == (
+        "trusted: each node's own order, clocks not trusted; states are those after the handler; "
+        "must survive a restart: promises and votes"
+    )
 
 
 def test_json(verdict: TraceVerdict, log: str) -> None:
@@ -94,21 +99,92 @@ def test_junit(verdict: TraceVerdict) -> None:
     assert int(suite.get("skipped", "0")) == len(skipped)
 
 
-def test_junit_holds_no_control_characters() -> None:
-    facts = [VoteCast(node="a\x00", line=n, ballot=-n, value="\x1b[2J") for n in (1, 2)]
-    text = as_junit(observe(facts, DECLARATION))
-    ElementTree.fromstring(text)
-    assert "\x1b" not in text
+def strange(character: str) -> TraceVerdict:
+    """A verdict in which a character of the log is wherever foreign data can be."""
+    name = f"a{character}b"
+    facts = [VoteCast(node=name, line=n, file=name, ballot=-n, value=name) for n in (1, 2)]
+    about = msgspec.structs.replace(DECLARATION, name=name, notes=(name,))
+    return observe(facts, about)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\ufffe", "\uffff", "\ud800", "\x0b"])
+def test_junit_holds_no_character_that_xml_has_not(character: str) -> None:
+    text = as_junit(strange(character))
+    suite = ElementTree.fromstring(text.encode())
+    assert character not in text
+    assert suite.get("name") == "paxcheck validate (a\ufffdb)"
+    assert suite.findtext("system-out") == "a\ufffdb"
+    first = suite.find("testcase/failure")
+    assert first is not None
+    assert first.get("message") == "a\ufffdb had voted in -1, and votes a\ufffdb@-2"
+
+
+@pytest.mark.parametrize(
+    ("character", "shown"),
+    [
+        ("\x1b", "\\x1b"),
+        ("\n", "\\n"),
+        ("\r", "\\r"),
+        ("\x9b", "\\x9b"),
+        ("\u202e", "\\u202e"),
+        ("\u2028", "\\u2028"),
+        ("\ud800", "\\ud800"),
+        ("é", "é"),
+    ],
+)
+def test_text_cannot_move_the_cursor(character: str, shown: str) -> None:
+    text = as_text(strange(character))
+    assert text.splitlines()[1] == f"  a{shown}b had voted in -1, and votes a{shown}b@-2"
+    assert f"note: a{shown}b" in text.splitlines()
+    assert f"read as a{shown}b: 2 events" in lint_text(strange(character))
+
+
+def test_places_are_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside, outside = str(tmp_path / "sp ace #1%"), "/else where/n.log"
+    for file, uri in {
+        "a b/c#d?.log": "a%20b/c%23d%3F.log",
+        inside: "sp%20ace%20%231%25",
+        outside: "file:///else%20where/n.log",
+        "-": "-",
+    }.items():
+        verdict = observe(facts_of(file), DECLARATION)
+        result = json.loads(as_sarif(verdict))["runs"][0]["results"][0]
+        places = [*result["locations"], *result["relatedLocations"]]
+        assert {p["physicalLocation"]["artifactLocation"]["uri"] for p in places} == {uri}
+
+
+def test_what_was_not_read_is_in_every_output(log: str) -> None:
+    lost = Unread(node="", line=8, file=log, why="this line is cut off")
+    verdict = observe([*facts_of(log), lost], DECLARATION)
+    note = f"{log}:8: this line is cut off"
+    assert verdict.notes == (note,)
+    assert not verdict.complete
+    assert not json.loads(json.dumps(as_json(verdict)))["complete"]
+    assert f"note: {note}" in as_text(verdict).splitlines()
+    assert ElementTree.fromstring(as_junit(verdict)).findtext("system-out") == note
+    (invocation,) = json.loads(as_sarif(verdict))["runs"][0]["invocations"]
+    assert invocation == {
+        "executionSuccessful": False,
+        "toolExecutionNotifications": [{"level": "warning", "message": {"text": note}}],
+    }
+    assert as_github(verdict).splitlines()[-1] == f"::warning title=not all was read::{note}"
+    noted = observe(facts_of(log), msgspec.structs.replace(DECLARATION, notes=("by the way",)))
+    assert as_github(noted).splitlines()[-1] == "::notice title=note::by the way"
 
 
 def test_sarif(verdict: TraceVerdict, log: str) -> None:
     run = json.loads(as_sarif(verdict, "1.2"))["runs"][0]
     assert run["tool"]["driver"]["version"] == "1.2"
+    assert run["tool"]["driver"]["rules"][2]["fullDescription"]["text"] == (
+        "An acceptor never votes in a ballot below one that it promised or voted in. "
+        "Source: Paxos Made Simple, section 2.2, P1a."
+    )
     result = run["results"][0]
     assert result["ruleId"] == "no-vote-below-promise"
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     place = result["locations"][0]["physicalLocation"]
-    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == (log, 5)
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == (f"file://{log}", 5)
     assert [r["physicalLocation"]["region"]["startLine"] for r in result["relatedLocations"]] == [
         3,
         5,

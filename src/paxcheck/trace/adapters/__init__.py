@@ -1,7 +1,8 @@
 """Adapters: each turns a foreign log into facts, and says what that log can and cannot show.
 
 `detect` finds the format by the first lines. A third party adds one with the entry point group
-`paxcheck.adapters`: the name of the format -> a module with NAME, DECLARATION, recognises, facts.
+`paxcheck.adapters`: the name of the format -> a module with DECLARATION, recognises and facts, see
+docs/adapters/README.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from paxcheck.trace.adapters import (
     etcd_log,
     etcd_raft,
     etcd_wal,
+    factfile,
     maelstrom,
     multi_paxos,
     native,
@@ -26,9 +28,12 @@ from paxcheck.trace.adapters import (
     tla_states,
 )
 from paxcheck.trace.adapters.base import Adapter
+from paxcheck.trace.adapters.foreign import Foreign
+from paxcheck.trace.lines import TraceError
 
 _BUILT_IN: tuple[Any, ...] = (
     native,
+    factfile,
     etcd_log,
     maelstrom,
     etcd_raft,
@@ -50,7 +55,7 @@ def adapters() -> dict[str, Adapter]:
     found: dict[str, Adapter] = {module.NAME: module for module in _BUILT_IN}
     for entry in entry_points(group="paxcheck.adapters"):
         if entry.name not in found:
-            found[entry.name] = entry.load()
+            found[entry.name] = Foreign(entry)
     return found
 
 
@@ -59,15 +64,27 @@ def adapter_named(name: str) -> Adapter:
     known = adapters()
     if name not in known:
         raise UsageError(f"no log format is called {name!r}", hint=f"formats: {', '.join(known)}")
-    return known[name]
+    found = known[name]
+    return found.usable() if isinstance(found, Foreign) else found
 
 
-def detect(first: list[bytes]) -> Adapter | None:
+def detect(first: list[bytes], known: dict[str, Adapter] | None = None) -> Adapter | None:
     """The adapter that recognises these first lines, or None."""
-    for adapter in adapters().values():
-        if adapter.recognises(first):
-            return adapter
-    return None
+    known = adapters() if known is None else known
+    return next((adapter for adapter in known.values() if adapter.recognises(first)), None)
 
 
-__all__ = ["Adapter", "adapter_named", "adapters", "detect"]
+def unrecognised(file: str, known: dict[str, Adapter]) -> TraceError:
+    """The error for a file that none of these adapters recognises."""
+    broken = [
+        f"\n  the adapter {a.NAME} of another package was left out: {a.problem}"
+        for a in known.values()
+        if isinstance(a, Foreign) and a.problem
+    ]
+    return TraceError(
+        f"{file}: its format is not recognised by its first lines",
+        hint=f"name it with --from: {', '.join(known)}" + "".join(broken),
+    )
+
+
+__all__ = ["Adapter", "adapter_named", "adapters", "detect", "unrecognised"]

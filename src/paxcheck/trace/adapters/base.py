@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -35,13 +36,20 @@ _MISFITS = (
 
 
 class Adapter(Protocol):
-    """What a module of this package offers (its own names, in capitals where they are values)."""
+    """What a module of this package offers (its own names, in capitals where they are values).
+
+    It may also offer `session()`: a function such as `facts` that reads several files of one
+    system one after the other, and remembers what it knows of each node (see `session_of`); where
+    that has a method `end()`, it gives what is only known when all files are read; and
+    TEXT = True where half a line may look like a whole one: then a last line that has no line end
+    is left out. (Half a line of JSON is an error by itself.)
+    """
 
     NAME: str
     DECLARATION: Declaration
 
     def recognises(self, first: list[bytes]) -> bool:
-        """Whether the first lines of a file look like this format."""
+        """Whether the first lines of a file (1 to 20 of them) look like this format."""
         ...
 
     def facts(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
@@ -49,69 +57,96 @@ class Adapter(Protocol):
         ...
 
 
+def session_of(adapter: Adapter) -> Facts:
+    """What reads the files of one call: with one memory for all of them, where it can.
+
+    The log of one node may go on in a second file: its lives are counted on, and what it held
+    before is still known.
+    """
+    make = getattr(adapter, "session", None) or getattr(adapter.facts, "session", None)
+    return make() if make else adapter.facts
+
+
 class Reader(Protocol):
-    """Turns one decoded line into facts; an object of it lives as long as one file is read."""
+    """Turns one decoded line into facts. One object reads all files of a call: state belongs to a
+    node, not to the reader."""
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         """The facts of a line; `at` holds file and line, ready for a fact's constructor."""
         ...
 
 
+_IN_ORDER = "the lines must be in their own order, and each one once"
+
+
+class Disorder(TraceError):
+    """A file was read to its end, but its lines are not in their own order."""
+
+
 class Numbers:
     """The numbers that a source gives its lines: a jump means that lines are lost.
 
-    A number that comes again or too late is told by `end`: what the lines before it and after it
-    show must be judged too.
+    A number that comes twice is told by `end`: what the lines after it show must be judged too.
+    Nothing can be judged after one that goes back, as where a log follows itself: what is old looks
+    as if it came after what is new. Of parts in two files the files may be put in order.
     """
 
     def __init__(self, first: int | None = 0) -> None:
         self._next = first
-        self.disorder: tuple[str, int] | None = None
+        self._file = ""
+        self.disorder: tuple[str, Where] | None = None
 
     def lost_before(self, at: dict[str, Any], line: Line) -> bool:
-        """Whether lines are missing before this one."""
+        """Whether lines are missing before this one. Raises TraceError when it is an older one."""
         number = line.get("seq")
         if number is None:
             return False
-        due, self._next = self._next, int(number) + 1
-        if due is not None and number < due and self.disorder is None:
-            self.disorder = f"event {number} comes after event {due - 1}", at["line"]
-        if due is not None and number < due:
-            self._next = due
-        return due is not None and number > due
+        due, file = self._next, self._file
+        self._next, self._file = int(number) + 1, at["file"]
+        if due is None or number >= due:
+            return due is not None and number > due
+        what, where = f"event {number} comes after event {due - 1}", Where(at["file"], at["line"])
+        if number < due - 1 and file == at["file"]:
+            raise TraceError(what, where=where, hint=_IN_ORDER)
+        self.disorder = self.disorder or (what, where)
+        self._next = due
+        return False
 
-    def end(self, file: str) -> None:
-        """Raises TraceError when the lines are not in order."""
-        _refuse(self.disorder, file)
+    def end(self) -> None:
+        """Raises Disorder when the lines are not in order."""
+        _refuse(self.disorder)
 
 
-def _refuse(disorder: tuple[str, int] | None, file: str) -> None:
+def _refuse(disorder: tuple[str, Where] | None) -> None:
     if disorder is not None:
-        raise TraceError(
-            disorder[0],
-            where=Where(file, disorder[1]),
-            hint="the lines must be in their own order, and each one once",
-        )
+        raise Disorder(disorder[0], where=disorder[1], hint=_IN_ORDER)
 
 
 class OneCount:
     """The numbers of a recording that counts the lines of all its nodes together, from 0.
 
-    A file may hold a part of the recording, in any order that keeps each node's own. A number that
-    is not the next one leaves out a line: it may be lost, or stand elsewhere, and be anybody's.
+    A file may hold a part of the recording, in any order that keeps each node's own, and other
+    files may hold others. A number that is not the next one leaves out a line: it may be lost, or
+    stand elsewhere, and be anybody's. Of a node's numbers that do not go up the same is said as by
+    `Numbers`.
     """
 
     def __init__(self) -> None:
         self._next: int | None = None  # None: nothing says that the numbers begin here
-        self._last: dict[str, int] = {}
+        self._last: dict[str, tuple[int, str]] = {}  # of each node: its last number, and the file
         self._nodes: list[str] = []
         self._idle: set[str] = set()  # members that did nothing yet, and no number was left out
-        self.disorder: tuple[str, int] | None = None
+        self.disorder: tuple[str, Where] | None = None
 
     def begin(self, members: Iterable[str], others: Iterable[str] = ()) -> None:
-        """The head of the recording, which names its nodes: the next line is number 0."""
-        self._idle, self._next = set(members), 0
-        self._nodes = [*sorted(self._idle), *others]
+        """The head of the recording, which names its nodes: the next line is number 0.
+
+        Where lines came before it, as where each file has the same head, it only names them.
+        """
+        names = set(members)
+        self._nodes = [*sorted(names), *others]
+        if not self._last:
+            self._idle, self._next = names, 0
 
     def arrive(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         """What is missing before a line, and that a member starts; `at` has no node yet."""
@@ -125,19 +160,36 @@ class OneCount:
         self._next = number + 1
         if node is None:
             return
-        last = self._last.get(node, -1)
-        if number <= last and self.disorder is None:
-            self.disorder = f"event {number} of {node} comes after its event {last}", at["line"]
+        last, file = self._last.get(node, (-1, ""))
+        if number <= last:
+            what = f"event {number} of {node} comes after its event {last}"
+            where = Where(at["file"], at["line"])
+            if number < last and file == at["file"]:
+                raise TraceError(what, where=where, hint=_IN_ORDER)
+            self.disorder = self.disorder or (what, where)
         if node not in self._last and node not in self._nodes:
             yield LinesLost(node=node, **at)  # what it did before is not here
-        self._last[node] = max(number, last)
+        self._last[node] = max(number, last), at["file"]
         if node in self._idle and line.get("ev") != "drop":  # the network drops, not the node
             self._idle.remove(node)
             yield Booted(node=node, inc=line.get("inc", 0), first=True, **at)
 
-    def end(self, file: str) -> None:
-        """Raises TraceError when the lines of a node are not in order."""
-        _refuse(self.disorder, file)
+    def end(self) -> None:
+        """Raises Disorder when the lines of a node are not in order."""
+        _refuse(self.disorder)
+
+
+def stamp(value: Any) -> float | None:
+    """A time in seconds, of a number or an ISO date; None for anything else.
+
+    It only puts the parts of one node's log in order: a strange one is no error.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def message_ends(
@@ -153,31 +205,47 @@ def message_ends(
         yield Received(sender=str(peer), mid=mid, content=content, **at)
 
 
-def json_facts(
-    name: str, make: Callable[[], Reader], unique: Container[str] | None = None
-) -> Facts:
-    """A `facts` function that decodes each line and gives it to a reader.
+class JsonFacts:
+    """The `facts` of a format of JSON lines: decodes each line and gives it to a reader.
 
     A line that is not a JSON object, or has not the fields of the format, is a TraceError; so is
     one that has a key twice (`unique`: of these keys only, where the source repeats others).
     """
 
-    def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
-        reader = make()
+    def __init__(
+        self, name: str, make: Callable[[], Reader], unique: Container[str] | None = None
+    ) -> None:
+        self.name = name
+        self.make = make
+        self.unique = unique
+
+    def __call__(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        """The facts of one file."""
+        return self._read(self.make(), lines, file)
+
+    def session(self) -> Facts:
+        """Reads several files with one reader."""
+        reader = self.make()
+        return lambda lines, file: self._read(reader, lines, file)
+
+    def _read(self, reader: Reader, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         for number, text in lines:
-            line = decoded(text, file, number, unique)
+            line = decoded(text, file, number, self.unique)
             try:
-                for fact in reader.read({"file": file, "line": number}, line):
+                at = {"file": file, "line": number, "seq": line.get("seq")}
+                for fact in reader.read(at, line):
                     yield well_formed(fact)
             except _MISFITS as problem:
                 what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
                 raise TraceError(
-                    f"this is not a line of the format {name}: {what}", where=Where(file, number)
+                    f"this is not a line of the format {self.name}: {what}",
+                    where=Where(file, number),
                 ) from None
         for numbers in getattr(reader, "numbers", ()):
-            numbers.end(file)
+            numbers.end()
 
-    return facts
+
+json_facts = JsonFacts  # an adapter says: facts = json_facts(NAME, _Reader)
 
 
 def decoded(text: str, file: str, number: int, unique: Container[str] | None = None) -> Line:

@@ -18,7 +18,7 @@ from paxcheck.paxos.facts import (
     VoteGranted,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, json_facts, peek, stamp
 
 NAME = "ccf"
 DECLARATION = Declaration(
@@ -53,7 +53,7 @@ class _Reader:
         if what == "add_configuration":
             voters = msg["configurations"][-1]["nodes"]
             yield Members(node="", members=config(voters), **at)
-        at = {"node": node, **at}
+        at = {"node": node, "time": stamp(line.get("h_ts")), **at}
         if self._term.get(node) != state["current_view"]:
             self._term[node] = state["current_view"]
             yield TermHeld(term=state["current_view"], **at)

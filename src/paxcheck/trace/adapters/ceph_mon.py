@@ -14,6 +14,7 @@ which other lines are lost. Source: Ceph, src/mon/Paxos.cc.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -33,13 +34,15 @@ from paxcheck.paxos.facts import (
     Promised,
     PromiseHeld,
     Proposed,
+    Unread,
     VoteCast,
     config,
 )
 from paxcheck.protocol.errors import Where
-from paxcheck.trace.read import TraceError
+from paxcheck.trace.lines import TraceError, Unjudgeable
 
 NAME = "ceph-mon"
+TEXT = True
 _NO_VALUES = "a monitor does not log the values"
 DECLARATION = Declaration(
     name=NAME,
@@ -69,6 +72,7 @@ DECLARATION = Declaration(
 
 _MOST = 1000  # monitors; a cluster has three or five
 _LATE = 50  # so many messages of a connection may overtake one
+_EARLY = 10_000  # lines in which a monitor says its name
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4}) [0-9a-f]+ +-?\d+ (.*)")
 _MONITOR = re.compile(
@@ -107,16 +111,42 @@ def recognises(first: list[bytes]) -> bool:
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of one monitor's log. Lines that say nothing of Paxos are passed over."""
-    reader = _Reader()
-    number = 0
-    for number, text in lines:
-        try:
-            yield from reader.line({"file": file, "line": number}, text)
-        except (ValueError, OverflowError) as problem:
-            raise TraceError(
-                f"this is not a line of the format {NAME}: {problem}", where=Where(file, number)
-            ) from None
-    yield from reader.end({"file": file, "line": number})
+    read = session()
+    yield from read(lines, file)
+    yield from read.end()
+
+
+def session() -> _Logs:
+    """Reads several logs: that of a monitor may go on in a second file, after a rotation."""
+    return _Logs()
+
+
+class _Logs:
+    def __init__(self) -> None:
+        self._readers: dict[str, _Reader] = {}
+
+    def __call__(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        stream = iter(lines)
+        early: list[tuple[int, str]] = []
+        name = ""
+        for line in itertools.islice(stream, _EARLY):
+            early.append(line)
+            if name := _who(line[1]):
+                break
+        reader = self._readers.setdefault(name, _Reader(name))
+        for number, text in itertools.chain(early, stream):
+            reader.at = {"file": file, "line": number}
+            try:
+                yield from reader.line(reader.at, text)
+            except (ValueError, OverflowError) as problem:
+                raise TraceError(
+                    f"this is not a line of the format {NAME}: {problem}", where=Where(file, number)
+                ) from None
+
+    def end(self) -> Iterator[Fact]:
+        """What is missing at the end of the last file: until then it might have been late."""
+        for reader in self._readers.values():
+            yield from reader.end(reader.at)
 
 
 class _Connection:
@@ -148,7 +178,11 @@ class _Connection:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    """Reads the log of one monitor."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.at: dict[str, Any] = {}  # its latest line
         self._rank: int | None = None
         self._lives = 0
         self._loaded: tuple[dict[str, Any], int, int] | None = None
@@ -191,9 +225,17 @@ class _Reader:
         if not found:
             return
         rank, rest = int(found[2]), found[4]
+        self.name = self.name or found[1]
+        if found[1] != self.name:
+            # Messages do not say whose they are.
+            raise Unjudgeable(
+                f"this is a line of mon.{found[1]} in the log of mon.{self.name}",
+                where=Where(at["file"], at["line"]),
+                hint="give the log of each monitor as a file of its own",
+            )
         if init := _INIT.match(rest):
             yield from self.end(at)
-            self._loaded = (dict(at), int(init[1]), int(init[2]))
+            self._loaded = ({**at, "time": _seconds(stamp)}, int(init[1]), int(init[2]))
             self._start()
         if rank < 0 or self._gone:
             return
@@ -201,6 +243,8 @@ class _Reader:
             # The ranks were given anew: the numbers mean other monitors from here on.
             self._gone = True
             yield LinesLost(node=_name(self._rank), **at)
+            why = "the ranks of the monitors were given anew: what follows here was not judged"
+            yield Unread(node="", why=why, **at)
             return
         self._rank = rank
         if self._loaded is not None:
@@ -218,7 +262,8 @@ class _Reader:
     def end(self, at: dict[str, Any]) -> Iterator[Fact]:
         """What is missing when a life ends."""
         if self._rank is not None and any(c.missing for c in self._connections.values()):
-            yield LinesLost(somewhere=True, node=_name(self._rank), **at)
+            life = max(self._lives, 1)
+            yield LinesLost(somewhere=True, node=_name(self._rank), inc=life, **at)
 
     def _with(self, at: dict[str, Any], stamp: str) -> dict[str, Any]:
         node = _name(self._rank or 0)
@@ -369,6 +414,13 @@ class _Reader:
         elif kind == "accept":
             slot = committed + 1
             yield VoteCast(ballot=ballot, slot=slot, value=None, source="message", **me)
+
+
+def _who(text: str) -> str:
+    """The name of the monitor that wrote a line, where the line says it."""
+    found = _LINE.match(text)
+    monitor = found and _MONITOR.match(found[2])
+    return monitor[1] if monitor else ""
 
 
 def _name(rank: int) -> str:

@@ -24,7 +24,7 @@ from paxcheck.paxos.facts import (
     VoteGranted,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Facts, Line, json_facts, peek, stamp
 
 NAME = "etcd-log"
 _NO_APPENDS = "etcd's log has no appends, acknowledgements, entries or commits"
@@ -47,11 +47,14 @@ DECLARATION = Declaration(
     ),
 )
 
-_VOTERS = re.compile(r"(\w+) switched to configuration voters=\(([\d ]*)\)(?:&&\(([\d ]*)\))?")
-_BECAME = re.compile(r"(\w+) became (candidate|leader|follower) at term (\d+)")
-_CAST = re.compile(r"(\w+) \[.*?\] cast MsgVote for (\w+) \[.*?\] at term (\d+)")
-_HEARD = re.compile(r"(\w+) received MsgVoteResp( rejection)? from (\w+) at term (\d+)")
+# After the id of the node.
+_VOTERS = re.compile(r"switched to configuration voters=\(([\d ]*)\)(?:&&\(([\d ]*)\))?")
+_BECAME = re.compile(r"became (candidate|leader|follower) at term (\d+)")
+_CAST = re.compile(r"\[.*?\] cast MsgVote for (\w+) \[.*?\] at term (\d+)")
+_HEARD = re.compile(r"received MsgVoteResp( rejection)? from (\w+) at term (\d+)")
+_OTHERS = (_BECAME, _CAST, _HEARD)
 _BORN = re.compile(r"newRaft (\w+) \[peers: \[.*?\], term: (\d+)")
+_STARTS = ("starting local member", "restarting local member", "forcing restart member")
 
 
 def recognises(first: list[bytes]) -> bool:
@@ -66,61 +69,85 @@ def recognises(first: list[bytes]) -> bool:
 
 
 class _Reader:
+    """Each line names its node, so the logs of several may lie in one file."""
+
     def __init__(self) -> None:
-        self._loading = False
-        self._lives = 0
+        self._loading: set[str] = set()
+        self._lives: dict[str, int] = {}
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         text: str = line["msg"]
-        if text == "starting an etcd server":
-            self._loading = True
-        if not str(line.get("caller", "")).startswith("raft/"):
+        if text in _STARTS and "local-member-id" in line:
+            self._loading.add(line["local-member-id"])
+        # Since 3.5 the caller is etcd's own, and the logger has a name.
+        if line.get("logger") != "raft" and not str(line.get("caller", "")).startswith("raft/"):
             return
-        at = {**at, "inc": max(self._lives, 1)}
+        node, _, rest = text.partition(" ")
         if found := _BORN.match(text):
-            self._loading = False
-            self._lives += 1
-            at["inc"] = self._lives
-            yield Booted(node=found[1], **at)
-            yield TermHeld(node=found[1], term=int(found[2]), **at)
-        elif self._loading:
+            node = found[1]
+            self._loading.discard(node)
+            self._lives[node] = self._lives.get(node, 0) + 1
+        elif found := _VOTERS.match(rest):
+            if not found[1]:
+                self._loading.add(node)  # a node that runs has voters
+        else:
+            found = next((f for p in _OTHERS if (f := p.match(rest))), None)
+        if found is None or node in self._loading:
             return
-        elif found := _VOTERS.match(text):
-            sets = [[f"{int(n):x}" for n in (group or "").split()] for group in found.groups()[1:]]
-            if sets[0]:
-                yield Members(node=found[1], members=config(*sets), **at)
-        elif found := _BECAME.match(text):
-            yield from _became(at, found[1], found[2], int(found[3]))
-        elif found := _CAST.match(text):
-            yield VoteGranted(node=found[1], candidate=found[2], term=int(found[3]), **at)
-        elif found := _HEARD.match(text):
-            yield AnswerHeard(
-                node=found[1],
-                kind="vote",
-                sender=found[3],
-                ballot=int(found[4]),
-                granted=found[2] is None,
-                **at,
-            )
+        # A log that begins in the middle of a life begins in the first that it shows.
+        life = self._lives.setdefault(node, 1)
+        yield from _facts({"node": node, "inc": life, "time": stamp(line.get("ts")), **at}, found)
 
 
-def _became(at: dict[str, Any], node: str, role: str, term: int) -> Iterator[Fact]:
-    yield TermHeld(node=node, term=term, **at)
+def _facts(at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
+    """What one sentence tells."""
+    if found.re is _BORN:
+        yield Booted(**at)
+        yield TermHeld(term=int(found[2]), **at)
+    elif found.re is _VOTERS:
+        sets = [[f"{int(n):x}" for n in (group or "").split()] for group in found.groups()]
+        yield Members(members=config(*sets), **at)
+    elif found.re is _BECAME:
+        yield from _became(at, found[1], int(found[2]))
+    elif found.re is _CAST:
+        yield VoteGranted(candidate=found[1], term=int(found[2]), **at)
+    elif found.re is _HEARD:
+        yield AnswerHeard(
+            kind="vote",
+            sender=found[2],
+            ballot=int(found[3]),
+            granted=found[1] is None,
+            **at,
+        )
+
+
+def _became(at: dict[str, Any], role: str, term: int) -> Iterator[Fact]:
+    yield TermHeld(term=term, **at)
     if role == "candidate":
         # Its vote for itself is logged as an answer from itself.
-        yield Campaigned(node=node, term=term, self_vote=False, **at)
-        yield VoteGranted(node=node, candidate=node, term=term, **at)
+        yield Campaigned(term=term, self_vote=False, **at)
+        yield VoteGranted(candidate=at["node"], term=term, **at)
     elif role == "leader":
-        yield Led(node=node, term=term, **at)
+        yield Led(term=term, **at)
     else:
-        yield Followed(node=node, **at)
+        yield Followed(**at)
 
 
 # The library zap repeats keys where its callers do; not those that we read.
-_json_facts = json_facts(NAME, _Reader, unique=("caller", "msg"))
+_json_facts = json_facts(NAME, _Reader, unique=("caller", "logger", "msg"))
 
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of a log. Standard error has other lines too, which are passed over: those of the
     gRPC library (`WARNING: 2026/11/24 ...`) and of a panic."""
-    yield from _json_facts(((number, text) for number, text in lines if text[0] == "{"), file)
+    return _json_facts(_own(lines), file)
+
+
+def session() -> Facts:
+    """Reads several logs: that of a node may go on in a second file."""
+    read = _json_facts.session()
+    return lambda lines, file: read(_own(lines), file)
+
+
+def _own(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    return (line for line in lines if line[1][0] == "{")

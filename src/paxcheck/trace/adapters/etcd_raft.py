@@ -28,7 +28,7 @@ from paxcheck.paxos.facts import (
     VoteHeld,
     config,
 )
-from paxcheck.trace.adapters.base import Line, json_facts, peek
+from paxcheck.trace.adapters.base import Line, json_facts, peek, stamp
 
 NAME = "etcd-raft"
 DECLARATION = Declaration(
@@ -61,7 +61,7 @@ class _Reader:
         node = event.get("nid")
         if not node:
             return
-        at = {"node": node, "inc": self._lives.get(node, 1), **at}
+        at = {"node": node, "inc": self._lives.get(node, 1), "time": stamp(line.get("ts")), **at}
         if line["tag"] == "sim":
             yield from _driver(at, event)
             return

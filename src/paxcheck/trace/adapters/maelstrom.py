@@ -58,6 +58,7 @@ class _Reader:
         self._committed: dict[str, int] = {}
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
+        at["time"] = None if "t_ns" not in line else line["t_ns"] / 1e9
         if line["ev"] == "send":
             body = line["body"]
             ends = [body["type"], body.get("term")]

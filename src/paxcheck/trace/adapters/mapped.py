@@ -16,20 +16,22 @@ import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError, ParseError
 
-from paxcheck.paxos import facts as fact_module
+from paxcheck.paxos.facts import FACTS as ALL_FACTS
 from paxcheck.paxos.facts import Declaration, Fact, config
 from paxcheck.protocol.errors import UsageError, Where
-from paxcheck.trace.adapters.base import Adapter, Line, decoded
+from paxcheck.trace.adapters.base import Adapter, Facts, Line, decoded
+from paxcheck.trace.adapters.shapes import BALLOTS, check_ballots
 from paxcheck.trace.read import TraceError
 
-FACTS: dict[str, type[Fact]] = {
-    kind.__name__: kind
-    for kind in vars(fact_module).values()
-    if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
-}
+FACTS: dict[str, type[Fact]] = {kind.__name__: kind for kind in ALL_FACTS}
 _OWN = ("is", "when", "each", "once")
 _TOP = ("name", "family", "common", "fact", "declaration", "other_lines")
 _FAMILIES = ("paxos", "raft", "lease")
+# What else a Declaration says is about how an adapter reads: in a map it would change nothing.
+_DECLARED = (
+    *("promise", "reports_all", "starts_late", "duplicates", "entries"),
+    *("clock_error", "cannot", "notes"),
+)
 _MISSING = object()
 
 
@@ -132,9 +134,12 @@ class _Rule:
         if members is not None:
             data["members"] = {"sets": [sorted(s) for s in members.sets]}
         try:
-            yield msgspec.convert(data, self.kind)
-        except msgspec.ValidationError as problem:
+            fact = msgspec.convert(data, self.kind)
+            if self.kind in BALLOTS:
+                check_ballots(fact)
+        except (msgspec.ValidationError, ValueError) as problem:
             raise ValueError(f"[[fact]] {self.kind.__name__}: {problem}") from None
+        yield fact
 
 
 _MOVING = ("time", "seq", "mid")
@@ -175,7 +180,16 @@ class _Map:
 
     def facts(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         """The facts of a log, in the order of the tables for each line."""
+        return self._read(self._rules(), lines, file)
+
+    def session(self) -> Facts:
+        """Reads several files: what was told once for a node is not told again."""
         rules = self._rules()
+        return lambda lines, file: self._read(rules, lines, file)
+
+    def _read(
+        self, rules: list[_Rule], lines: Iterable[tuple[int, str]], file: str
+    ) -> Iterator[Fact]:
         for number, text in lines:
             if self._skip == "skip" and not text.startswith("{"):
                 continue
@@ -256,8 +270,13 @@ class _Map:
         if not named or not set(named) <= set(_FAMILIES):
             raise self._wrong(f"family = {family!r}", f"a list of: {', '.join(_FAMILIES)}")
         content: dict[str, Any] = dict(whole.get("declaration", {}))
-        known = [f for f in Declaration.__struct_fields__ if f not in ("name", "family", "unit")]
-        self._refuse(content, known, "[declaration]")
+        for key in content:
+            if key in Declaration.__struct_fields__ and key not in _DECLARED:
+                raise self._wrong(
+                    f"[declaration]: {key} would change nothing, so it may not be said in a map",
+                    f"keys: {', '.join(_DECLARED)}",
+                )
+        self._refuse(content, _DECLARED, "[declaration]")
         try:
             return msgspec.convert({**content, "name": self.NAME, "family": family}, Declaration)
         except msgspec.ValidationError as problem:

@@ -62,9 +62,7 @@ class _Reader:
             self._count.begin(line["meta"]["nodes"])
             yield Members(node="", members=config(line["meta"]["nodes"]), **at)
             return
-        if "node" not in line:
-            return
-        at = {"node": line["node"], "seq": line.get("seq"), **at}
+        at = {"node": line["node"], **at}
         msg: Line = line.get("msg") or {}
         what = line["ev"]
         peer = line.get("to") if what == "send" else line.get("from")

@@ -67,10 +67,8 @@ class _Reader:
             self._count.begin(line["nodes"])
             yield Members(node="", members=config(line["nodes"]), **at)
             return
-        if "node" not in line:
-            return
         what, slot = line["ev"], line.get("slot")
-        at = {"node": line["node"], "inc": line["inc"], "seq": line.get("seq"), **at}
+        at = {"node": line["node"], "inc": line["inc"], **at}
         if what == "restart":
             yield Booted(**at)
         elif what == "crash":

@@ -58,10 +58,8 @@ class _Reader:
             self._count.begin(line["acceptors"], [*line["proposers"], *line["learners"]])
             yield Members(node="", members=config(line["acceptors"]), **at)
             return
-        if "node" not in line:
-            return
         what, slot = line["ev"], line.get("instance")
-        at = {"node": line["node"], "seq": line.get("seq"), **at}
+        at = {"node": line["node"], **at}
         if what == "restart":
             yield Booted(**at)
         elif what == "crash":

@@ -11,8 +11,7 @@ from typing import Any, cast, get_type_hints
 
 import msgspec
 
-from paxcheck.paxos import facts as fact_module
-from paxcheck.paxos.facts import Ballot, Fact, VoteReported
+from paxcheck.paxos.facts import FACTS, Ballot, Fact, VoteReported
 
 Test = Callable[[Any], bool]
 
@@ -22,6 +21,35 @@ def _is_ballot(value: Any) -> bool:
         parts = cast(tuple[Any, ...], value)
         return all(type(part) in (int, str) for part in parts)
     return value is None or type(value) in (int, str)
+
+
+def check_ballots(fact: Any) -> None:
+    """Raises ValueError for a ballot of a fact that is a number written as text.
+
+    Text is compared letter by letter: "10" would come before "9", and a right log be called wrong.
+    Of a list that holds for its first part, the number. A name after it may be anything but a long
+    number: whoever made it may compare it as one.
+    """
+    for name in BALLOTS[type(fact)]:
+        value = getattr(fact, name)
+        if type(value) is int or not value:
+            continue
+        for ballot in [vote.ballot for vote in value] if name == "votes" else (value,):
+            if type(ballot) is not int:
+                _refuse_text_numbers(name, ballot)
+
+
+def _refuse_text_numbers(name: str, ballot: str | tuple[int | str, ...]) -> None:
+    if not ballot:
+        return
+    first, *rest = ballot if isinstance(ballot, tuple) else (ballot,)
+    bad = [first] if isinstance(first, str) and first[:1].isdigit() else []
+    bad += [part for part in rest if isinstance(part, str) and len(part) > 1 and part.isdigit()]
+    if bad:
+        raise ValueError(
+            f'{name} has the number "{bad[0][:20]}" as text, and text is compared letter by '
+            'letter: "10" is before "9". Write numbers as numbers, such as 10 or [10, "p1"]'
+        )
 
 
 def _are_votes(value: Any) -> bool:
@@ -40,6 +68,7 @@ def _is_slot(value: Any) -> bool:
     return value is None or type(value) in (int, str)
 
 
+_VOTES = tuple[VoteReported, ...] | None
 _IS: dict[Any, tuple[Test, str]] = {
     str: (lambda value: type(value) is str, "a text"),
     str | None: (_is_text, "a text"),
@@ -52,7 +81,7 @@ _IS: dict[Any, tuple[Test, str]] = {
     int | str | None: (_is_slot, "a whole number or a text"),
     str | int | None: (_is_slot, "a whole number or a text"),
     Ballot: (_is_ballot, "a ballot: a whole number, a text, or a list of them"),
-    tuple[VoteReported, ...] | None: (_are_votes, "votes with a ballot and a value"),
+    _VOTES: (_are_votes, "votes with a ballot and a value"),
 }
 # What no adapter hands through from a line as it stands.
 _OUR_OWN = ("file", "line", "members", "voters", "source", "kind")
@@ -65,11 +94,15 @@ def _tests(kind: type[Fact]) -> tuple[tuple[str, Test, str], ...]:
     )
 
 
-_TESTS: dict[type[Fact], tuple[tuple[str, Test, str], ...]] = {
-    kind: _tests(kind)
-    for kind in vars(fact_module).values()
-    if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
+_TESTS: dict[type[Fact], tuple[tuple[str, Test, str], ...]] = {k: _tests(k) for k in FACTS}
+
+
+BALLOTS: dict[type[Fact], tuple[str, ...]] = {
+    kind: names
+    for kind, hints in [(kind, get_type_hints(kind)) for kind in _TESTS]
+    if (names := tuple([n for n, hint in hints.items() if hint in (Ballot, _VOTES)]))
 }
+"""The fields of facts that hold ballots."""
 
 
 def well_formed(fact: Fact) -> Fact:
@@ -84,6 +117,8 @@ def well_formed(fact: Fact) -> Fact:
                 msgspec.structs.force_setattr(fact, name, str(value))
                 continue
             raise ValueError(f"{name} is {_short(value)}, not {what}")
+    if type(fact) in BALLOTS:
+        check_ballots(fact)
     return fact
 
 

@@ -54,7 +54,7 @@ def states_of(lines: Iterable[tuple[int, str]], file: str) -> list[Line]:
         if "counterexample" in whole:
             found = [state for _, state in whole["counterexample"]["state"]]
         else:
-            found = [_plain(state) for state in whole["states"]]
+            found = [plain_value(state) for state in whole["states"]]
         if not found or not all(isinstance(state, dict) for state in found):
             raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -70,10 +70,10 @@ def texts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[bytes]:
         yield msgspec.json.encode(state)
 
 
-def _plain(value: Line) -> Line:
+def plain_value(value: Line) -> Line:
     """An ITF value without its marks: numbers, lists and dicts."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain_value(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(value, dict):
         return value
     whole: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
@@ -81,12 +81,12 @@ def _plain(value: Line) -> Line:
         if mark == "#bigint":
             return int(inside)
         if mark in ("#set", "#tup"):
-            return [_plain(item) for item in inside]
+            return [plain_value(item) for item in inside]
         if mark == "#map":
-            return {str(_plain(k)): _plain(v) for k, v in inside}
+            return {str(plain_value(k)): plain_value(v) for k, v in inside}
     if whole.keys() == {"tag", "value"}:  # a variant
-        return _plain(whole["value"])
-    return {k: _plain(v) for k, v in whole.items() if k != "#meta"}
+        return plain_value(whole["value"])
+    return {k: plain_value(v) for k, v in whole.items() if k != "#meta"}
 
 
 def _facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:

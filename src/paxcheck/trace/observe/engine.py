@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from paxcheck.paxos import facts as fact_module
-from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Members
+from paxcheck.paxos.facts import FACTS, Booted, Declaration, Fact, LinesLost, Members, Unread
 from paxcheck.paxos.monitor import Breach, Handler, Monitor, Observed
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.observe.catalogue import RULES, Rule, rules_for
@@ -32,14 +31,6 @@ FIRST = 10
 SHOWN = 8
 """How many lines of evidence one violation shows: the first ones, and the line itself."""
 
-FACTS: tuple[type[Fact], ...] = tuple(
-    [
-        kind
-        for kind in vars(fact_module).values()
-        if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
-    ]
-)
-
 _LIFE = (Booted, Members, LinesLost)
 _INCOMPARABLE = ("not supported between instances", "unhashable type")
 
@@ -47,12 +38,19 @@ _INCOMPARABLE = ("not supported between instances", "unhashable type")
 class Observer:
     """Judges one log, fact by fact: `take` facts, then ask for the `verdict`.
 
-    `breaches`: what is broken so far, in the order of reading; a quorum that was not seen is
-    judged only when all is read. Memory grows with slots, terms and entries, not with lines.
+    `tell` is called with each violation as soon as it is found. `breaches`: what is broken so far,
+    in the order of reading; a quorum that was not seen is judged only when all is read. Memory
+    grows with slots, terms and entries, not with lines.
     """
 
-    def __init__(self, declaration: Declaration, only: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        declaration: Declaration,
+        only: Iterable[str] = (),
+        tell: Callable[[Breach], None] | None = None,
+    ) -> None:
         self.declaration = declaration
+        self.tell = tell
         self.world = Observed(declaration)
         wanted = set(only)
         self.rules = [r for r in rules_for(declaration.family) if not wanted or r.name in wanted]
@@ -71,8 +69,10 @@ class Observer:
         self.counts: dict[str, int] = {}
         self.files: dict[str, None] = {}
         self.seen: set[type[Fact]] = set()
+        self.unread: dict[str, tuple[Fact, int]] = {}
         self.facts = 0
         self.events = 0
+        self.whole = True
         self.started = time.perf_counter()
 
     def take(
@@ -86,6 +86,10 @@ class Observer:
         fact: Fact | None = None
         try:
             for fact in facts:
+                kind = type(fact)
+                if kind is Unread:
+                    self._unread(fact)
+                    continue
                 count += 1
                 if fact.line != line or fact.file != file:
                     events += 1
@@ -95,7 +99,6 @@ class Observer:
                         self.files[file] = None
                     if progress is not None and not events & 0xFFFF:
                         progress(self.events + events, line)
-                kind = type(fact)
                 view = nodes.get(fact.node)
                 if view is not None and fact.inc != view.inc and fact.inc and fact.node:
                     self._other_life(fact, view.inc)
@@ -141,17 +144,27 @@ class Observer:
             for handle in self.table[type(hidden)]:
                 handle(hidden)
 
+    def _unread(self, fact: Any) -> None:
+        first, count = self.unread.get(fact.why, (fact, 0))
+        self.unread[fact.why] = first, count + 1
+
     def _keep(self, breach: Breach) -> None:
         count = self.counts.get(breach.name, 0)
         self.counts[breach.name] = count + 1
         if count < KEPT:
             self.breaches.setdefault(breach.name, []).append(breach)
+        if self.tell is not None:
+            self.tell(breach)
 
-    def finish(self) -> None:
-        """The whole log is read: judge what had to wait for it."""
+    def finish(self, whole: bool = True) -> None:
+        """Nothing more can be read: judge what had to wait. `whole`: the log was read to its end.
+
+        Where it was not, what is missing may be just what makes it right.
+        """
         for monitor in self.monitors.values():
-            for breach in monitor.end():
+            for breach in monitor.end() if whole else monitor.cut():
                 self._keep(breach)
+        self.whole = whole
 
     def verdict(self, all_of_them: bool = False) -> TraceVerdict:
         """The answer. `all_of_them`: keep every violation, not only the first ones."""
@@ -162,8 +175,9 @@ class Observer:
             verdict = "violated"
         elif "ok" in verdicts:
             verdict = "ok"
-        nodes = {n: view.inc or 1 for n, view in sorted(self.world.nodes.items()) if n}
-        notes = list(self.declaration.notes)
+        # A member of whom the log tells nothing has no incarnation.
+        nodes = {n: view.inc for n, view in sorted(self.world.nodes.items()) if n and view.inc}
+        notes = [*self.declaration.notes, *self._what_was_not_read()]
         if not self.facts:
             notes.append("no line of the input told anything: it is empty, or not of this format")
         return TraceVerdict(
@@ -177,7 +191,9 @@ class Observer:
             nodes=nodes,
             seconds=time.perf_counter() - self.started,
             properties=answers,
+            declaration=self.declaration,
             notes=tuple(notes),
+            complete=self.whole and not self.unread,
         )
 
     def _answer(self, rule: Rule, all_of_them: bool) -> PropertyAnswer:
@@ -191,6 +207,8 @@ class Observer:
             verdict, reason = "not_observable", self.declaration.cannot[rule.name]
         elif not monitor.checks:
             verdict, reason = "not_observable", self._missing(monitor)
+        elif not self.whole:
+            reason = "in part: not all of the log was read"
         elif monitor.unsure:
             reason = "in part: " + _doubts(monitor)
         position = {name: i for i, name in enumerate(self.files)}
@@ -206,6 +224,12 @@ class Observer:
             reason=reason,
             violations=tuple([violation(b) for b in (ordered if all_of_them else ordered[:FIRST])]),
         )
+
+    def _what_was_not_read(self) -> list[str]:
+        return [
+            f"{fact.file}:{fact.line}: {why}" + (f" ({count:,} such lines)" if count > 1 else "")
+            for why, (fact, count) in self.unread.items()
+        ]
 
     def _missing(self, monitor: Monitor) -> str:
         if monitor.unsure:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import msgspec
@@ -11,10 +14,13 @@ import msgspec
 from paxcheck.trace.observe.text import explain, lint_grade
 from paxcheck.trace.observe.verdict import TraceVerdict, Violation
 
+# XML has no other characters, not even written as numbers (XML 1.0, section 2.2).
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def as_json(verdict: TraceVerdict) -> dict[str, Any]:
     """One object, documented and stable: see docs. A violated property repeats its first line."""
-    found: dict[str, Any] = msgspec.to_builtins(verdict)
+    found: dict[str, Any] = msgspec.to_builtins(verdict, order="deterministic")
     for plain, answer in zip(found["properties"], verdict.properties, strict=True):
         first = answer.first
         if first is not None:
@@ -34,6 +40,8 @@ def lint_json(verdict: TraceVerdict) -> dict[str, Any]:
         "format": verdict.format,
         "files": list(verdict.files),
         "events": verdict.events,
+        "lines": verdict.lines,
+        "declaration": msgspec.to_builtins(verdict.declaration, order="deterministic"),
         "properties": [
             {"name": a.name, "grade": lint_grade(a).replace(" ", "_"), "reason": a.reason}
             for a in verdict.properties
@@ -43,11 +51,11 @@ def lint_json(verdict: TraceVerdict) -> dict[str, Any]:
 
 
 def as_junit(verdict: TraceVerdict) -> str:
-    """JUnit XML: a test case per property; not observable is `skipped`."""
+    """JUnit XML: a test case per property; not observable is `skipped`, notes are `system-out`."""
     answers = verdict.properties
     suite = ElementTree.Element(
         "testsuite",
-        name=f"paxcheck validate ({verdict.format})",
+        name=_clean(f"paxcheck validate ({verdict.format})"),
         tests=str(len(answers)),
         failures=str(sum([a.verdict == "violated" for a in answers])),
         skipped=str(sum([a.verdict == "not_observable" for a in answers])),
@@ -55,7 +63,7 @@ def as_junit(verdict: TraceVerdict) -> str:
     )
     for answer in answers:
         case = ElementTree.SubElement(
-            suite, "testcase", name=answer.name, classname="paxcheck." + verdict.format
+            suite, "testcase", name=answer.name, classname=_clean("paxcheck." + verdict.format)
         )
         if answer.violations:
             first = answer.violations[0]
@@ -65,6 +73,8 @@ def as_junit(verdict: TraceVerdict) -> str:
             failure.text = _clean("\n".join(["\n".join(explain(v)) for v in answer.violations]))
         elif answer.verdict == "not_observable":
             ElementTree.SubElement(case, "skipped", message=_clean(answer.reason))
+    if verdict.notes:
+        ElementTree.SubElement(suite, "system-out").text = _clean("\n".join(verdict.notes))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
@@ -74,6 +84,7 @@ def as_sarif(verdict: TraceVerdict, version: str = "") -> str:
         {
             "id": a.name,
             "shortDescription": {"text": a.rule},
+            "fullDescription": {"text": f"{a.rule} Source: {a.source}."},
             "help": {"text": f"{a.rule} Source: {a.source}."},
         }
         for a in verdict.properties
@@ -93,6 +104,8 @@ def as_sarif(verdict: TraceVerdict, version: str = "") -> str:
         for index, answer in enumerate(verdict.properties)
         for violation in answer.violations
     ]
+    level = "note" if verdict.complete else "warning"
+    notes = [{"level": level, "message": {"text": note}} for note in verdict.notes]
     driver: dict[str, Any] = {"name": "paxcheck", "rules": rules}
     if version:
         driver["version"] = version
@@ -100,7 +113,18 @@ def as_sarif(verdict: TraceVerdict, version: str = "") -> str:
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{"tool": {"driver": driver}, "results": results}],
+            "runs": [
+                {
+                    "tool": {"driver": driver},
+                    "invocations": [
+                        {
+                            "executionSuccessful": verdict.complete,
+                            "toolExecutionNotifications": notes,
+                        }
+                    ],
+                    "results": results,
+                }
+            ],
         },
         ensure_ascii=False,
         indent=1,
@@ -108,7 +132,10 @@ def as_sarif(verdict: TraceVerdict, version: str = "") -> str:
 
 
 def as_github(verdict: TraceVerdict) -> str:
-    """One workflow command a violation: `::error file=…,line=…::…`; unknown ones as notices."""
+    """One workflow command a violation: `::error file=…,line=…::…`; unknown ones as notices.
+
+    Notes are notices too; warnings, where lines had to be left out.
+    """
     lines = [
         f"::error file={_property(v.file)},line={v.line},title={_property(v.property)}::"
         + _data(_sentence(v))
@@ -119,6 +146,8 @@ def as_github(verdict: TraceVerdict) -> str:
     if unknown:
         names = ", ".join([a.name for a in unknown])
         lines.append(f"::notice title=not observable::{_data(names)}")
+    level, title = ("notice", "note") if verdict.complete else ("warning", "not all was read")
+    lines += [f"::{level} title={title}::{_data(note)}" for note in verdict.notes]
     return "\n".join(lines)
 
 
@@ -130,15 +159,26 @@ def _sentence(violation: Violation) -> str:
 def _place(file: str, line: int) -> dict[str, Any]:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": file.replace("\\", "/")},
+            "artifactLocation": {"uri": _uri(file)},
             "region": {"startLine": max(line, 1)},
         }
     }
 
 
+def _uri(file: str) -> str:
+    """A path as a URI: relative to the current folder when inside it, as viewers expect."""
+    path = Path(file)
+    if not path.is_absolute():
+        return quote(path.as_posix())
+    try:
+        return quote(path.relative_to(Path.cwd()).as_posix())
+    except ValueError:
+        return path.as_uri()
+
+
 def _clean(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join([c if c in "\n\t" or c >= " " else "�" for c in text])
+    """Without the characters that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _data(text: str) -> str:

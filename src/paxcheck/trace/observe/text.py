@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from paxcheck.plain import count
+from paxcheck.plain import count, printable
+from paxcheck.trace.observe.declared import in_short, rows
 from paxcheck.trace.observe.verdict import PropertyAnswer, TraceVerdict, Violation
 
 _MARK = {"ok": "ok      ", "violated": "VIOLATED", "not_observable": "unknown "}
@@ -38,11 +39,12 @@ def as_text(verdict: TraceVerdict, all_of_them: bool = False) -> str:
     lives = sum(verdict.nodes.values())
     lines.append(
         f"{_read(verdict)} ({count(lives, 'incarnation')}), {count(verdict.checks, 'check')}, "
-        f"{count(verdict.quorums, 'quorum')}, {verdict.seconds:.2f} s"
+        f"{count(verdict.quorums, 'quorum')}, {verdict.seconds:.2f} s{_passed_over(verdict)}"
     )
+    lines.append(in_short(verdict.declaration))
     lines += [f"note: {note}" for note in verdict.notes]
     lines.append(f"verdict: {_SAY[verdict.verdict]}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def explain(violation: Violation) -> list[str]:
@@ -65,7 +67,7 @@ def explain(violation: Violation) -> list[str]:
         lines.append(f"  {mention.file}:{mention.line}: {mention.says}")
         if mention.text:
             lines.append(f"    | {mention.text}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def lint_text(verdict: TraceVerdict) -> str:
@@ -76,9 +78,15 @@ def lint_text(verdict: TraceVerdict) -> str:
         grade = lint_grade(answer)
         lines.append(f"{grade:<14}  {answer.name:<{width}}  {answer.reason}".rstrip())
     lines.append("")
-    lines.append(_read(verdict))
+    lines.append(_read(verdict) + _passed_over(verdict))
+    lines += [f"  {what}: {how}" for what, how in rows(verdict.declaration)]
     lines += [f"note: {note}" for note in verdict.notes]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
+
+
+def _passed_over(verdict: TraceVerdict) -> str:
+    rest = verdict.lines - verdict.events
+    return f"; {rest:,} of {verdict.lines:,} lines told nothing new" if rest > 0 else ""
 
 
 def lint_grade(answer: PropertyAnswer) -> str:

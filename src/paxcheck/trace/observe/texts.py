@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from paxcheck.trace.lines import TraceError, byte_lines
 from paxcheck.trace.observe.verdict import Mention, TraceVerdict, Violation
 
 LONGEST = 400
@@ -18,16 +17,9 @@ Opener = Callable[[str], Iterable[bytes]]
 
 
 def lines_of(file: str) -> Iterable[bytes]:
-    """The lines of a plain or gzipped file; nothing where it cannot be read again (as stdin)."""
-    path = Path(file)
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
-        stream: BinaryIO = gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[assignment]  # noqa: SIM115
-        with stream:
-            yield from stream
-    except (OSError, EOFError):
-        return
+    """The lines of a plain or gzipped file; what cannot be read (again) is left out."""
+    with contextlib.suppress(TraceError):
+        yield from (line for _, line in byte_lines(file))
 
 
 def with_texts(verdict: TraceVerdict, open_lines: Opener = lines_of) -> TraceVerdict:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from paxcheck.paxos.facts import Declaration
+
 Answer = Literal["ok", "violated", "not_observable"]
 
 
@@ -71,8 +73,10 @@ class PropertyAnswer(msgspec.Struct, frozen=True):
 class TraceVerdict(msgspec.Struct, frozen=True):
     """What a log showed: the trace is valid only if something was checked and nothing broken.
 
-    `format`: the adapter that read it; `events`: lines that told something; `facts`: what they
-    told; `nodes`: each node's number of incarnations.
+    `format`: the adapter that read it, and `declaration` what it says of the source; `lines`: all
+    that were read (0: there were none, but facts); `events`: those that told something; `facts`:
+    what they told; `nodes`: each node's number of incarnations. `complete`: whether no line had to
+    be left out; the notes say which.
     """
 
     verdict: Answer
@@ -85,7 +89,10 @@ class TraceVerdict(msgspec.Struct, frozen=True):
     nodes: dict[str, int]
     seconds: float
     properties: tuple[PropertyAnswer, ...]
+    declaration: Declaration
     notes: tuple[str, ...] = ()
+    lines: int = 0
+    complete: bool = True
 
     @property
     def exit_code(self) -> int:

@@ -1,0 +1,45 @@
+"""`paxcheck explain FILE...`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from paxcheck.cli.logs import clock_option, form_option, map_option, progress_on
+from paxcheck.trace.observe.reading import reading
+from paxcheck.trace.observe.run import is_native, validate_files
+from paxcheck.trace.observe.sources import AUTO
+
+
+@click.command("explain")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@form_option
+@map_option
+@click.option(
+    "--model", metavar="NAME", help="Of a run: replay it in this model, not in that of its header."
+)
+@clock_option
+def command(
+    files: tuple[str, ...],
+    form: str,
+    map_file: Path | None,
+    model: str | None,
+    clock_error: float | None,
+) -> int:
+    """Say in words what is wrong with a log or a run, and how to read it.
+
+    FILE is what `validate` reads: a log, what `validate --shrink` wrote, or a saved run of a model.
+    The exit codes are those of `validate`.
+    """
+    if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
+        # It needs networkx, which takes longer to load than most logs take to read.
+        return import_module("paxcheck.cli.conformance").explained(files, model)
+    with progress_on(sys.stderr) as progress:
+        verdict = validate_files(
+            files, source=form, map_file=map_file, clock_error=clock_error, progress=progress
+        )
+    click.echo(reading(verdict))
+    return verdict.exit_code
