@@ -74,6 +74,8 @@ def _color() -> bool | None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line; whatever goes wrong ends with one message and its exit code."""
     prepare()
+    # Numpy's linear algebra is not used, and its threads take as long to start as a small search.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = _exit_code(args)
     except BaseException:  # nothing can be told any more: a model closed stderr, say
