@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
 from paxcheck.engine import reference
 from paxcheck.engine.checkpoint import Checkpoint
@@ -19,6 +19,17 @@ from paxcheck.protocol.system import System
 
 EngineName = Literal["auto", "reference", "compiled"]
 ENGINES: tuple[EngineName, ...] = ("auto", "reference", "compiled")
+
+
+class _Asked(TypedDict):
+    """What both engines are asked."""
+
+    properties: Sequence[Property] | None
+    limits: Limits | None
+    report: Report | None
+    stop_at_first: bool
+    digest: bool
+    checkpoint: Checkpoint | None
 
 
 def explore(
@@ -45,20 +56,19 @@ def explore(
     asked for and cannot.
     """
     why = "asked for"
+    asked = _Asked(
+        properties=properties,
+        limits=limits,
+        report=report,
+        stop_at_first=stop_at_first,
+        digest=digest,
+        checkpoint=checkpoint,
+    )
     if engine != "reference":
         try:
             with seldom_collected():
                 verdict = compiled.explore(
-                    system,
-                    properties=properties,
-                    limits=limits,
-                    report=report,
-                    stop_at_first=stop_at_first,
-                    digest=digest,
-                    symmetric=symmetric,
-                    checkpoint=checkpoint,
-                    threads=threads,
-                    reduced=reduced,
+                    system, symmetric=symmetric, threads=threads, reduced=reduced, **asked
                 )
             why = "the fastest for this system" if engine == "auto" else why
             return concluded(system, verdict, f"engine compiled: {why}")
@@ -69,13 +79,5 @@ def explore(
                     hint="use --engine auto or --engine reference",
                 ) from None
             why = f"the compiled engine does not support {problem}"
-    verdict = reference.explore(
-        system,
-        properties=properties,
-        limits=limits,
-        report=report,
-        stop_at_first=stop_at_first,
-        digest=digest,
-        checkpoint=checkpoint,
-    )
+    verdict = reference.explore(system, **asked)
     return concluded(system, verdict, f"engine reference: {why}")
