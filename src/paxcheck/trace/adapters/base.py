@@ -50,7 +50,10 @@ class Adapter(Protocol):
 
 
 class Reader(Protocol):
-    """Turns one decoded line into facts; an object of it lives as long as one file is read."""
+    """Turns one decoded line into facts; an object of it lives as long as one file is read.
+
+    It may have a method `close` too: what it has to tell when the file is read.
+    """
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         """The facts of a line; `at` holds file and line, ready for a fact's constructor."""
@@ -124,6 +127,7 @@ def json_facts(
                 raise TraceError(
                     f"this is not a line of the format {name}: {what}", where=Where(file, number)
                 ) from None
+        yield from getattr(reader, "close", tuple)()
         for numbers in getattr(reader, "numbers", ()):
             numbers.end(file)
 

@@ -1,14 +1,15 @@
 """etcd's own log (`--logger=zap`, JSON lines): the raft part of it, in English sentences.
 
 Only elections can be judged: appends, acknowledgements and commits are not logged. Ids are hex in
-the sentences and decimal in the lists of voters. What a process says between its start and
-`newRaft` is not its state yet.
+the sentences and decimal in the lists of voters. What a member says between its start and `newRaft`
+is not its state yet. A sentence about a term or a vote comes before it is written to disk.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from paxcheck.paxos.facts import (
@@ -19,9 +20,12 @@ from paxcheck.paxos.facts import (
     Fact,
     Followed,
     Led,
+    LinesLost,
     Members,
+    Tally,
     TermHeld,
     VoteGranted,
+    VoteHeld,
     config,
 )
 from paxcheck.trace.adapters.base import Line, json_facts, peek
@@ -34,6 +38,7 @@ DECLARATION = Declaration(
     state_taken="loading",
     membership=True,
     order="node",
+    stored_first=False,
     cannot=dict.fromkeys(
         [
             "commit-needs-quorum",
@@ -49,9 +54,15 @@ DECLARATION = Declaration(
 
 _VOTERS = re.compile(r"(\w+) switched to configuration voters=\(([\d ]*)\)(?:&&\(([\d ]*)\))?")
 _BECAME = re.compile(r"(\w+) became (candidate|leader|follower) at term (\d+)")
-_CAST = re.compile(r"(\w+) \[.*?\] cast MsgVote for (\w+) \[.*?\] at term (\d+)")
+_ASKED = re.compile(r"(\w+) \[.*?\] sent MsgVote request to (\w+) at term (\d+)")
+# An answer to a request, with the vote that the member holds before it.
+_ANSWERED = re.compile(
+    r"(\w+) \[.*?, vote: (\w+)\] (\w+) (MsgVote|MsgPreVote) \w+ (\w+) \[.*?\] at term (\d+)"
+)
 _HEARD = re.compile(r"(\w+) received MsgVoteResp( rejection)? from (\w+) at term (\d+)")
+_COUNTED = re.compile(r"(\w+) has received (\d+) MsgVoteResp votes and (\d+) vote rejections")
 _BORN = re.compile(r"newRaft (\w+) \[peers: \[.*?\], term: (\d+)")
+_STARTS = ("starting local member", "restarting local member")
 
 
 def recognises(first: list[bytes]) -> bool:
@@ -65,55 +76,131 @@ def recognises(first: list[bytes]) -> bool:
     )
 
 
+class _Member:
+    """What the sentences of one member have told that later ones rest on."""
+
+    def __init__(self) -> None:
+        self.loading = False
+        self.voters: frozenset[str] = frozenset()
+        self.term = -1
+        self.asked: set[str] = set()  # for a vote, in this term
+
+    def enter(self, term: int) -> bool:
+        """Whether the term is another than before."""
+        if term == self.term:
+            return False
+        self.term = term
+        self.asked.clear()
+        return True
+
+
 class _Reader:
     def __init__(self) -> None:
-        self._loading = False
-        self._lives = 0
+        self._of: dict[str, _Member] = {}
+
+    def _member(self, node: str) -> _Member:
+        return self._of.setdefault(node, _Member())
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         text: str = line["msg"]
-        if text == "starting an etcd server":
-            self._loading = True
+        if text in _STARTS and isinstance(line.get("local-member-id"), str):
+            self._member(line["local-member-id"]).loading = True
         if not str(line.get("caller", "")).startswith("raft/"):
             return
-        at = {**at, "inc": max(self._lives, 1)}
+        at["time"] = _seconds(line["ts"])
         if found := _BORN.match(text):
-            self._loading = False
-            self._lives += 1
-            at["inc"] = self._lives
+            self._of[found[1]] = _Member()
+            self._of[found[1]].term = int(found[2])
             yield Booted(node=found[1], **at)
             yield TermHeld(node=found[1], term=int(found[2]), **at)
-        elif self._loading:
-            return
         elif found := _VOTERS.match(text):
-            sets = [[f"{int(n):x}" for n in (group or "").split()] for group in found.groups()[1:]]
-            if sets[0]:
-                yield Members(node=found[1], members=config(*sets), **at)
+            yield from self._switched(at, found)
         elif found := _BECAME.match(text):
-            yield from _became(at, found[1], found[2], int(found[3]))
-        elif found := _CAST.match(text):
-            yield VoteGranted(node=found[1], candidate=found[2], term=int(found[3]), **at)
+            yield from self._became(at, found[1], found[2], int(found[3]))
+        elif found := _ASKED.match(text):
+            yield from self._runs(at, found[1])
+            member = self._member(found[1])
+            member.enter(int(found[3]))
+            member.asked.add(found[2])
+        elif found := _ANSWERED.match(text):
+            yield from self._runs(at, found[1])
+            yield from self._answered(at, found)
         elif found := _HEARD.match(text):
-            yield AnswerHeard(
-                node=found[1],
-                kind="vote",
-                sender=found[3],
-                ballot=int(found[4]),
-                granted=found[2] is None,
-                **at,
-            )
+            yield from self._runs(at, found[1])
+            yield from self._heard(at, found)
+        elif found := _COUNTED.match(text):
+            yield from self._runs(at, found[1])
+            term, granted, refused = self._member(found[1]).term, int(found[2]), int(found[3])
+            yield Tally(node=found[1], term=term, granted=granted, refused=refused, **at)
+
+    def _runs(self, at: dict[str, Any], node: str) -> Iterator[Fact]:
+        """A member that acts has loaded its state, whether a line says so or not."""
+        if self._member(node).loading:
+            self._of[node] = _Member()
+            yield Booted(node=node, **at)
+            yield LinesLost(node=node, **at)
+
+    def _switched(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
+        sets = [[f"{int(n):x}" for n in (group or "").split()] for group in found.groups()[1:]]
+        member = self._member(found[1])
+        if sets[0] and not member.loading:
+            members = config(*sets)
+            member.voters = members.everyone()
+            yield Members(node=found[1], members=members, **at)
+
+    def _became(self, at: dict[str, Any], node: str, role: str, term: int) -> Iterator[Fact]:
+        member = self._member(node)
+        if role == "follower":
+            if not member.loading:
+                member.enter(term)
+                yield TermHeld(node=node, term=term, **at)
+                yield Followed(node=node, **at)
+            return
+        yield from self._runs(at, node)
+        member = self._member(node)
+        member.enter(term)
+        yield TermHeld(node=node, term=term, **at)
+        if role == "candidate":
+            # Its vote for itself is logged as an answer from itself.
+            yield Campaigned(node=node, term=term, self_vote=False, **at)
+            yield VoteGranted(node=node, candidate=node, term=term, **at)
+        else:
+            if member.asked and member.voters and member.voters ^ member.asked ^ {node}:
+                yield LinesLost(node=node, **at)  # of its requests, or of its configuration
+            yield Led(node=node, term=term, **at)
+
+    def _answered(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
+        node, vote, what, kind, candidate, number = found.groups()
+        term = int(number)
+        if self._member(node).enter(term):
+            yield TermHeld(node=node, term=term, **at)
+        if vote not in ("0", candidate):
+            yield VoteHeld(node=node, candidate=vote, term=term, **at)
+        if (what, kind) == ("cast", "MsgVote"):
+            yield VoteGranted(node=node, candidate=candidate, term=term, **at)
+
+    def _heard(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
+        node, refused, sender, number = found.groups()
+        member = self._member(node)
+        member.enter(int(number))
+        if member.voters and sender not in member.voters:
+            yield LinesLost(node=node, **at)  # of its configuration
+        yield AnswerHeard(
+            node=node,
+            kind="vote",
+            sender=sender,
+            ballot=int(number),
+            granted=refused is None,
+            **at,
+        )
 
 
-def _became(at: dict[str, Any], node: str, role: str, term: int) -> Iterator[Fact]:
-    yield TermHeld(node=node, term=term, **at)
-    if role == "candidate":
-        # Its vote for itself is logged as an answer from itself.
-        yield Campaigned(node=node, term=term, self_vote=False, **at)
-        yield VoteGranted(node=node, candidate=node, term=term, **at)
-    elif role == "leader":
-        yield Led(node=node, term=term, **at)
-    else:
-        yield Followed(node=node, **at)
+def _seconds(stamp: Any) -> float | None:
+    """A time stamp as seconds, to know which of two files of a member is the older one."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except (TypeError, ValueError):
+        return None
 
 
 # The library zap repeats keys where its callers do; not those that we read.

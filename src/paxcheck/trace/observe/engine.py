@@ -10,7 +10,7 @@ import msgspec
 
 from paxcheck.paxos import facts as fact_module
 from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Members
-from paxcheck.paxos.monitor import Breach, Handler, Monitor, Observed
+from paxcheck.paxos.monitor import Breach, Handler, Monitor, NodeView, Observed
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.observe.catalogue import RULES, Rule, rules_for
 from paxcheck.trace.observe.verdict import (
@@ -62,8 +62,8 @@ class Observer:
             if rule.name not in declaration.cannot
         }
         self.table: dict[type[Fact], list[Handler]] = {kind: [] for kind in FACTS}
-        for monitor in self.monitors.values():
-            handlers = monitor.handlers()
+        for taker in (*self.world.indexes.values(), *self.monitors.values()):
+            handlers = taker.handlers()
             for kind in FACTS:
                 if kind.__name__ in handlers:
                     self.table[kind].append(handlers[kind.__name__])
@@ -109,6 +109,8 @@ class Observer:
                     if found is not None:
                         self._keep(found)
                 if fact.time is not None:
+                    if fact.file != view.file:
+                        self._other_file(fact, view)
                     view.last_time = fact.time
                 self.seen.add(kind)
         except TypeError as problem:
@@ -122,6 +124,16 @@ class Observer:
         finally:
             self.facts += count
             self.events += events
+
+    def _other_file(self, fact: Fact, view: NodeView) -> None:
+        """A node goes on in another file: that one must not be the older one."""
+        if view.file and fact.time is not None and fact.time < view.since:
+            raise TraceError(
+                f"what {fact.node} tells in {fact.file} is older than what it told in {view.file}",
+                where=Where(fact.file, fact.line),
+                hint="name the files of one node in its own order, the oldest first",
+            )
+        view.file, view.since = fact.file, fact.time or 0.0
 
     def _other_life(self, fact: Fact, known: int) -> None:
         """A fact of another incarnation than the last one of its node."""
