@@ -105,7 +105,8 @@ class _Reader:
         text: str = line["msg"]
         if text in _STARTS and isinstance(line.get("local-member-id"), str):
             self._member(line["local-member-id"]).loading = True
-        if not str(line.get("caller", "")).startswith("raft/"):
+        # Since etcd 3.5 the caller is etcd's own wrapper, and the logger has a name.
+        if line.get("logger") != "raft" and not str(line.get("caller", "")).startswith("raft/"):
             return
         at["time"] = _seconds(line["ts"])
         if found := _BORN.match(text):
