@@ -48,7 +48,7 @@ EXPECTED: dict[str, Table] = {
         "commit forward": (18, 0, 2),
         "digest changed": (16, 0, 4),
         "answer turned": (0, 0, 20),
-        "leader added": (6, 0, 14),
+        "leader added": (11, 0, 9),
         "restart removed": (0, 0, 20),
         "dropped": (0, 0, 20),
         "doubled": (0, 0, 20),
@@ -113,7 +113,7 @@ EXPECTED: dict[str, Table] = {
         "digest changed": (14, 0, 6),
         "dropped": (0, 0, 20),
         "doubled": (0, 20, 0),
-        "swapped": (0, 20, 0),
+        "swapped": (1, 19, 0),
         "node renamed": (4, 5, 11),
     },
     "maelstrom": {
@@ -158,7 +158,7 @@ EXPECTED: dict[str, Table] = {
     "etcd-log": {
         "term lowered": (7, 0, 13),
         "vote changed": (0, 0, 20),
-        "leader added": (3, 0, 17),
+        "leader added": (6, 0, 14),
         "answer turned": (20, 0, 0),
         "dropped": (0, 0, 20),
         "doubled": (0, 0, 20),

@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "a key twice in etcd's log": (
         SAMPLES["etcd-log"] + b'{"caller":"raft/raft.go:1","caller":"x/y.go:1","msg":"m"}',
-        "bad.log:11: this line has the key 'caller' twice",
+        "bad.log:12: this line has the key 'caller' twice",
     ),
     "number as text": (
         WAL.replace(b'"term": 1', b'"term": "1"'),

@@ -289,13 +289,26 @@ def stored_terms(r: Recording, file: int) -> list[tuple[tuple[int, int], int]]:
     return found
 
 
-def final(r: Recording, vote: tuple[int, int], term: int) -> bool:
+TERM = says(r"(?:became|received MsgVoteResp|cast|rejected|ignored).* at term (\d+)")
+HOLDS = says(r"\[logterm: \d+, index: \d+, vote: (\w+)\]")
+
+
+def final(r: Recording, vote: tuple[int, int], term: int, candidate: str) -> bool:
     """Whether a server went on from a vote to a newer term that it stored, and did not come back
-    without the vote before."""
-    for p, stored in stored_terms(r, vote[0]):
-        if p > vote and stored > term:
+    without the vote before: not with a start, and not with an older term or another vote, where the
+    line of a start may be missing."""
+    stored = dict(stored_terms(r, vote[0]))
+    for p in r.places(says("")):
+        if p[0] != vote[0] or p <= vote:
+            continue
+        line = r.at(p)
+        if stored.get(p, 0) > term:
             return True
-        if p > vote and RESTART(r.at(p)):
+        told = TERM(line)
+        if RESTART(line) or (told and int(told[1]) < term):
+            return False
+        held = HOLDS(line)
+        if told and int(told[1]) == term and held and held[1] != candidate:
             return False
     return False
 
@@ -305,9 +318,10 @@ def other_cast(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expe
     shows a newer term stored afterwards; else it may have died, and voted anew in a lost line."""
     match = CAST(line)
     ids = {CAST(r.at(p))[2] for p in r.places(CAST)} - {match[1], match[2]}
-    line["msg"] = line["msg"].replace(match[2], sorted(ids)[k % len(ids)])
+    other = sorted(ids)[k % len(ids)]
+    line["msg"] = line["msg"].replace(match[2], other)
     heard = heard_vote(r, *match.groups())
-    if not heard or not final(r, place, int(match[3])):
+    if not heard or not final(r, place, int(match[3]), other):
         return None
     return ("one-vote-per-term", *max(place, heard[0]))
 
@@ -328,7 +342,7 @@ def earlier_cast(r: Recording, place: tuple[int, int], line: Line, k: int) -> Ex
     first, second = sorted([place, other])
     # The vote that was moved to this term is heard in its own term only.
     sent = heard_vote(r, *CAST(r.at(other)).groups())
-    forgot = sent and (first == other or final(r, place, int(term)))
+    forgot = sent and (first == other or final(r, place, int(term), match[2]))
     newer = any(p < second and t > int(term) for p, t in stored_terms(r, place[0]) if p != place)
     return ("one-vote-per-term", *second) if forgot or newer else None
 

@@ -193,7 +193,7 @@ class ElectionNeedsQuorum(_Quorums):
         if campaign is not None and campaign.term != term:
             campaign = None
         # A life whose start is in the log has its campaigns there too, if any campaign is.
-        if campaign is None and (fact.inferred or not self.campaigns or node not in self.booted):
+        if campaign is None and (fact.inferred or node not in self.booted):
             self.doubt(_NO_CAMPAIGN)
             return
         members = self.world.members(node, fact.members)
@@ -245,8 +245,11 @@ class ElectionNeedsQuorum(_Quorums):
         leader = case.fact.node
         if (leader, case.term) in self.wrong:
             return ""  # it counts refusals as votes
-        if not case.campaign and leader not in case.later and not self.world.numbered(case.fact):
-            return _NO_CAMPAIGN  # its line may be lost; unless its vote for itself comes later
+        if not case.campaign:
+            # Its line may be lost; unless its vote for itself comes later.
+            late = leader in case.later or self.world.numbered(case.fact)
+            if not late or not self.campaigns:
+                return _NO_CAMPAIGN
         why = super()._excuse(case, missing)
         if not why and case.counted > len(case.seen):
             return f"{leader} counts {case.counted} votes, and the log has fewer"

@@ -176,6 +176,40 @@ def test_a_count_that_leaves_out_a_rejection(tmp_path: Path) -> None:
     assert [found[:3] for found in broken(verdict)] == [("election-needs-quorum", "0.log", 9)]
 
 
+def test_the_line_of_a_start_is_lost(tmp_path: Path) -> None:
+    """A candidate of a term that it was in already has started anew in between."""
+    forgot = [
+        *start("a", 1),
+        votes("a", "b", 2),
+        *campaigns("a", 2),
+        hears("a", "b", 2, " rejection"),
+    ]
+    again = [*campaigns("a", 3), hears("a", "b", 3)]
+    assert judge(tmp_path, log(*forgot, *again)).verdict == "ok"
+
+
+def elected(voters: str, asked: str) -> str:
+    """Leader a starts with a snapshot of these voters, asks some, and has the vote of b."""
+    fields = {"level": "info", "ts": "2026-11-23T19:00:00.1Z", "local-member-id": "a"}
+    restart = json.dumps({**fields, "caller": "x", "msg": "restarting local member"}) + "\n"
+    snapshot = f"a switched to configuration voters=({voters})"
+    campaign = [line for line in campaigns("a", 2) if "sent" not in line]
+    campaign += [f"a [logterm: 1, index: 3] sent MsgVote request to {to} at term 2" for to in asked]
+    return restart + log(snapshot, start("a", 1)[0], *campaign, hears("a", "b", 2), leads("a", 2))
+
+
+@pytest.mark.parametrize(
+    ("voters", "asked", "broken_at"),
+    [("10 11 12", "bc", []), ("10 11 12 13", "bcd", [10]), ("10 11 12 13", "bc", [])],
+    ids=["three", "four", "of others than it asks: lines are missing"],
+)
+def test_a_snapshot_has_the_members(
+    tmp_path: Path, voters: str, asked: str, broken_at: list[int]
+) -> None:
+    verdict = judge(tmp_path, elected(voters, asked), *OTHERS, log(*start("d", 1)))
+    assert [found[2] for found in broken(verdict)] == broken_at
+
+
 def test_the_lines_of_etcd_3_5(tmp_path: Path) -> None:
     verdict = judge(tmp_path, log(*A_START, hears("a", "b", 2), *start("a", 1), at=NEW))
     assert verdict.format == "etcd-log"

@@ -57,6 +57,18 @@ def test_an_own_snapshot_leaves_the_log_as_it_is(tmp_path: Path, index: int) -> 
     assert found.first.line == 9
 
 
+def test_what_is_committed_does_not_go_back(tmp_path: Path) -> None:
+    hard = {"node": "n1", "rec": "hardstate", "term": 2, "vote": "0"}
+    verdict = judge(tmp_path, [{**hard, "commit": 4}, *ONE, {**hard, "commit": 3}])
+    answer = verdict.of("commit-never-goes-back")
+    assert answer is not None
+    assert answer.first is not None
+    assert (answer.first.line, answer.first.message) == (
+        6,
+        "n1 had committed up to index 4, and now only up to 3",
+    )
+
+
 def test_numbered_lines_that_are_missing(tmp_path: Path) -> None:
     """Those that replaced the entries of the lost leader."""
     lines = [*ONE, *TWO, entry("n2", 2, 2), entry("n2", 3, 2), entry("n2", 4, 2)]

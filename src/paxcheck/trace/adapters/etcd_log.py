@@ -16,6 +16,7 @@ from paxcheck.paxos.facts import (
     AnswerHeard,
     Booted,
     Campaigned,
+    Config,
     Declaration,
     Fact,
     Followed,
@@ -77,19 +78,28 @@ def recognises(first: list[bytes]) -> bool:
 
 
 class _Member:
-    """What the sentences of one member have told that later ones rest on."""
+    """What the sentences of one life of a member have told that later ones rest on.
 
-    def __init__(self) -> None:
+    `config`: the last that it said, in this life or while it loaded; None: an empty one.
+    """
+
+    def __init__(self, term: int = -1, config: Config | None = None) -> None:
         self.loading = False
-        self.voters: frozenset[str] = frozenset()
-        self.term = -1
+        self.config = config
+        self.term = term
+        self.vote = ""  # in this term; empty where it is not known
+        self.campaigns = False  # in this term
         self.asked: set[str] = set()  # for a vote, in this term
+
+    @property
+    def voters(self) -> frozenset[str]:
+        return self.config.everyone() if self.config else frozenset()
 
     def enter(self, term: int) -> bool:
         """Whether the term is another than before."""
         if term == self.term:
             return False
-        self.term = term
+        self.term, self.vote, self.campaigns = term, "", False
         self.asked.clear()
         return True
 
@@ -110,90 +120,103 @@ class _Reader:
             return
         at["time"] = _seconds(line["ts"])
         if found := _BORN.match(text):
-            self._of[found[1]] = _Member()
-            self._of[found[1]].term = int(found[2])
-            yield Booted(node=found[1], **at)
+            yield from self._start(at, found[1], int(found[2]))
             yield TermHeld(node=found[1], term=int(found[2]), **at)
         elif found := _VOTERS.match(text):
             yield from self._switched(at, found)
         elif found := _BECAME.match(text):
             yield from self._became(at, found[1], found[2], int(found[3]))
         elif found := _ASKED.match(text):
-            yield from self._runs(at, found[1])
+            yield from self._runs(at, found[1], int(found[3]))
             member = self._member(found[1])
             member.enter(int(found[3]))
             member.asked.add(found[2])
         elif found := _ANSWERED.match(text):
-            yield from self._runs(at, found[1])
             yield from self._answered(at, found)
         elif found := _HEARD.match(text):
-            yield from self._runs(at, found[1])
             yield from self._heard(at, found)
         elif found := _COUNTED.match(text):
-            yield from self._runs(at, found[1])
             term, granted, refused = self._member(found[1]).term, int(found[2]), int(found[3])
+            yield from self._runs(at, found[1], term)
             yield Tally(node=found[1], term=term, granted=granted, refused=refused, **at)
 
-    def _runs(self, at: dict[str, Any], node: str) -> Iterator[Fact]:
-        """A member that acts has loaded its state, whether a line says so or not."""
-        if self._member(node).loading:
-            self._of[node] = _Member()
-            yield Booted(node=node, **at)
-            yield LinesLost(node=node, **at)
+    def _start(self, at: dict[str, Any], node: str, term: int = -1) -> Iterator[Fact]:
+        """A life begins with the configuration of the snapshot that was loaded, if there is one."""
+        known = self._member(node).config
+        self._of[node] = _Member(term, known)
+        yield Booted(node=node, **at)
+        yield Members(node=node, members=known, **at)
+
+    def _runs(
+        self, at: dict[str, Any], node: str, term: int, vote: str = "", turns: bool = False
+    ) -> Iterator[Fact]:
+        """A member that acts has loaded its state, whether a line says so or not.
+
+        In one life its term does not fall, it `turns` candidate in a new one, and its vote in it
+        stays: else lines are missing, that of a start among them. (What it had stored by then, it
+        must still have.)
+        """
+        member = self._member(node)
+        forgets = member.term == term and vote and member.vote not in ("", vote)
+        if member.loading:
+            yield from self._start(at, node)
+        elif term >= member.term + turns and not forgets:
+            return
+        self._of[node] = _Member(config=member.config)
+        yield LinesLost(node=node, **at)
 
     def _switched(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
         sets = [[f"{int(n):x}" for n in (group or "").split()] for group in found.groups()[1:]]
         member = self._member(found[1])
-        if sets[0] and not member.loading:
-            members = config(*sets)
-            member.voters = members.everyone()
-            yield Members(node=found[1], members=members, **at)
+        member.config = config(*sets) if sets[0] else None
+        if member.config and not member.loading:
+            yield Members(node=found[1], members=member.config, **at)
 
     def _became(self, at: dict[str, Any], node: str, role: str, term: int) -> Iterator[Fact]:
-        member = self._member(node)
-        if role == "follower":
-            if not member.loading:
-                member.enter(term)
-                yield TermHeld(node=node, term=term, **at)
-                yield Followed(node=node, **at)
+        if role == "follower" and self._member(node).loading:
             return
-        yield from self._runs(at, node)
+        yield from self._runs(at, node, term, turns=role == "candidate")
         member = self._member(node)
         member.enter(term)
         yield TermHeld(node=node, term=term, **at)
-        if role == "candidate":
+        if role == "follower":
+            yield Followed(node=node, **at)
+        elif role == "candidate":
+            member.campaigns, member.vote = True, node
             # Its vote for itself is logged as an answer from itself.
             yield Campaigned(node=node, term=term, self_vote=False, **at)
             yield VoteGranted(node=node, candidate=node, term=term, **at)
         else:
-            if member.asked and member.voters and member.voters ^ member.asked ^ {node}:
+            told = member.campaigns or member.asked
+            if told and member.voters and member.voters ^ member.asked ^ {node}:
                 yield LinesLost(node=node, **at)  # of its requests, or of its configuration
             yield Led(node=node, term=term, **at)
 
     def _answered(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
         node, vote, what, kind, candidate, number = found.groups()
         term = int(number)
-        if self._member(node).enter(term):
+        yield from self._runs(at, node, term, vote)
+        member = self._member(node)
+        if member.enter(term):
             yield TermHeld(node=node, term=term, **at)
+        if vote != "0":
+            member.vote = vote
         if vote not in ("0", candidate):
             yield VoteHeld(node=node, candidate=vote, term=term, **at)
         if (what, kind) == ("cast", "MsgVote"):
+            member.vote = candidate
             yield VoteGranted(node=node, candidate=candidate, term=term, **at)
 
     def _heard(self, at: dict[str, Any], found: re.Match[str]) -> Iterator[Fact]:
         node, refused, sender, number = found.groups()
+        term = int(number)
+        yield from self._runs(at, node, term)
         member = self._member(node)
-        member.enter(int(number))
+        member.enter(term)
         if member.voters and sender not in member.voters:
             yield LinesLost(node=node, **at)  # of its configuration
-        yield AnswerHeard(
-            node=node,
-            kind="vote",
-            sender=sender,
-            ballot=int(number),
-            granted=refused is None,
-            **at,
-        )
+        granted = refused is None
+        yield AnswerHeard(node=node, kind="vote", sender=sender, ballot=term, granted=granted, **at)
 
 
 def _seconds(stamp: Any) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from paxcheck.paxos.facts import (
+    CommitAdvanced,
     Declaration,
     EntryWritten,
     Fact,
@@ -57,6 +58,9 @@ class _Reader:
             yield TermHeld(term=line["term"], **at)
             vote = None if line["vote"] == "0" else line["vote"]
             yield VoteHeld(term=line["term"], candidate=vote, **at)
+            # etcd stores it, so that it does not go back over a start either.
+            if "commit" in line:
+                yield CommitAdvanced(index=line["commit"], **at)
         elif line["rec"] == "entry":
             yield EntryWritten(index=line["index"], term=line["term"], digest=line["sha"], **at)
         elif line["rec"] == "snapshot":
