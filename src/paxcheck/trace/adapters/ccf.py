@@ -153,7 +153,7 @@ class _Reader:
             return
         peer = msg.get("to_node_id", msg.get("from_node_id"))
         if what == "drop_pending_to":
-            kind = _COUNTED.get(packet["msg"])
+            kind = _COUNTED.get(packet.get("msg"))
             if kind is not None:
                 at["node"], sender, content = "", msg["from_node_id"], kind(packet["term"])
                 yield Dropped(sender=sender, to=peer, content=content, **at)
@@ -207,7 +207,7 @@ def _step(
     elif what == "send_request_vote_response" and packet["vote_granted"]:
         yield VoteGranted(term=packet["term"], candidate=peer, **at)
     elif what == "recv_request_vote_response":
-        if packet["msg"] != "raft_request_pre_vote_response":
+        if packet.get("msg") != "raft_request_pre_vote_response":
             granted, asked = packet["vote_granted"], packet["term"]
             yield AnswerHeard(kind="vote", sender=peer, ballot=asked, granted=granted, **at)
     elif what == "send_append_entries_response" and packet["success"] in (0, "OK"):
