@@ -7,7 +7,7 @@ from typing import Literal
 
 from paxcheck.paxos import acceptors, decisions, leases, links, proposers
 from paxcheck.paxos.monitor import Monitor
-from paxcheck.raft import logs, memory, monitors, quorums
+from paxcheck.raft import commits, elections, logs, memory
 
 Family = Literal["paxos", "raft", "lease", "any"]
 
@@ -113,12 +113,12 @@ _ALL: tuple[Rule, ...] = (
         "Only a value that a client gave is decided.",
     ),
     _raft(
-        monitors.ElectionSafety,
+        elections.ElectionSafety,
         f"{RAFT}, Figure 3: Election Safety",
         "At most one leader is elected in a term.",
     ),
     _raft(
-        quorums.ElectionNeedsQuorum,
+        elections.ElectionNeedsQuorum,
         f"{RAFT}, section 5.2",
         "A candidate becomes leader only after a majority of the members voted for it.",
     ),
@@ -138,12 +138,12 @@ _ALL: tuple[Rule, ...] = (
         "A server does not forget its vote of the present term.",
     ),
     _raft(
-        quorums.CommitNeedsQuorum,
+        commits.CommitNeedsQuorum,
         f"{RAFT}, sections 5.3 and 5.4.2",
         "A leader commits an entry only when a majority of the members holds it.",
     ),
     _raft(
-        monitors.CommitNeverGoesBack,
+        commits.CommitNeverGoesBack,
         f"{RAFT}, Figure 2: commitIndex",
         "A running server's commit index only grows.",
     ),
