@@ -1,12 +1,18 @@
 """A second judge of facts: the definitions written down as they stand, with no index and no order
 but each node's own. Slow and small, so that it can be believed. It knows only the properties that
 need no quorum: for those, a log that it finds nothing in is a possible log.
+
+Where a log may show a term or a vote before it is stored (`memory_oracle`), only what was stored
+counts. Where both ends of all messages have lines, a node of which a message comes that no line
+sends may have lost any line.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
+
+from memory_oracle import memory
 
 from paxcheck.paxos import facts as f
 
@@ -36,12 +42,36 @@ def contradictions(facts: Iterable[f.Fact], declaration: f.Declaration) -> set[s
     nodes: dict[str, list[f.Fact]] = defaultdict(list)
     for fact in told:
         nodes[fact.node].append(fact)
-    for own in nodes.values():
-        found |= _acceptor(own, declaration.promise == "all") | _server(own)
+    holes = _holes(told, declaration)
+    for name, own in nodes.items():
+        server = _server(own)
+        if declaration.accounted and name in holes:
+            server.discard("commit-never-goes-back")
+        found |= _acceptor(own, declaration.promise == "all") | server
+    if not declaration.stored_first:
+        found -= {"one-vote-per-term", "durable-vote", "term-never-goes-back"}
+        found |= memory(told, nodes, declaration, holes)
     families = declaration.family
     paxos = {n for n in found if n in _PAXOS and "paxos" not in families}
     raft = {n for n in found if n in _RAFT and "raft" not in families}
     return found - set(declaration.cannot) - paxos - raft
+
+
+def _holes(told: list[f.Fact], declaration: f.Declaration) -> set[str]:
+    """The nodes of which lines are missing."""
+    balance: Counter[Any] = Counter()
+    for x in told:
+        if isinstance(x, f.Sent):
+            balance.update([(x.node, x.to, x.content), (x.node, x.to, x.mid)])
+        elif isinstance(x, f.Received):
+            balance.subtract([(x.sender, x.node, x.content), (x.sender, x.node, x.mid)])
+        elif isinstance(x, f.Doubled):
+            balance[x.sender, x.to, x.content] += 1
+        elif isinstance(x, f.Dropped):
+            balance[x.sender, x.to, x.content] -= 1
+    untold = {sender for (sender, _, _), count in balance.items() if count < 0}
+    lost = {x.node for x in told if isinstance(x, f.LinesLost)}
+    return lost | untold if declaration.accounted else lost
 
 
 _PAXOS = {
@@ -58,6 +88,9 @@ _RAFT = KNOWN - _PAXOS - {"message-integrity"}
 def _sets(told: list[f.Fact]) -> set[str]:
     """Where there must be only one of a kind."""
     ones: dict[str, dict[Any, set[Any]]] = defaultdict(lambda: defaultdict(set))
+    log: dict[tuple[str, int], int] = {}
+    written: dict[tuple[int, int | None], str] = {}
+    applied: set[int] = set()
     for x in told:
         if isinstance(x, f.Decided) and x.value is not None:
             ones["agreement"][x.slot].add(x.value)
@@ -71,9 +104,21 @@ def _sets(told: list[f.Fact]) -> set[str]:
             ones["one-vote-per-term"][x.node, x.term].add(x.node)
         if isinstance(x, f.VoteGranted | f.VoteHeld) and x.candidate is not None:
             ones["one-vote-per-term"][x.node, x.term].add(x.candidate)
+        if isinstance(x, f.AnswerHeard) and x.kind == "vote" and x.granted:
+            ones["one-vote-per-term"][x.sender, x.ballot].add(x.node)
         if isinstance(x, f.Applied):
             ones["state-machine-safety"]["digest", x.index].add(x.digest)
             ones["state-machine-safety"]["term", x.index].add(x.term)
+            # The first to apply an entry has it from a log; the others are compared with it.
+            term = x.term if x.term is not None else log.get((x.node, x.index))
+            if x.index not in applied and (x.index, term) in written:
+                ones["state-machine-safety"]["log", x.index] |= {x.digest, written[x.index, term]}
+            else:
+                applied.add(x.index)
+        if isinstance(x, f.EntryWritten):
+            log[x.node, x.index] = x.term
+            if x.digest is not None:
+                written.setdefault((x.index, x.term), x.digest)
         if isinstance(x, f.Sent | f.Received) and x.mid is not None:
             ones["message-integrity"][x.mid].add(x.content)
     return {
@@ -114,7 +159,7 @@ def _server(own: list[f.Fact]) -> set[str]:
     terms = [x.term for x in own if isinstance(x, f.TermHeld)]
     if terms != sorted(terms):
         found.add("term-never-goes-back")
-    held = [x for x in own if isinstance(x, f.VoteHeld)]
+    held = [x for x in own if isinstance(x, f.VoteHeld | f.VoteGranted)]
     for one, two in pairwise(held):
         if one.term == two.term and one.candidate is not None and two.candidate is None:
             found.add("durable-vote")

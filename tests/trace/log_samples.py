@@ -243,6 +243,7 @@ def _etcd_log() -> list[Json]:
         f"newRaft {one} [peers: [], term: 0, commit: 0, applied: 0, lastindex: 0, lastterm: 0]",
         f"{one} switched to configuration voters=(161 178)",
         f"{one} became candidate at term 1",
+        f"{one} [logterm: 0, index: 0] sent MsgVote request to {two} at term 1",
         f"{one} received MsgVoteResp from {one} at term 1",
         f"{one} received MsgVoteResp rejection from {two} at term 1",
         f"{one} received MsgVoteResp from {two} at term 1",

@@ -62,21 +62,22 @@ class RaftWorld:
             self.step()
 
     def log(self, server: Server, kind: str, **more: Any) -> None:
-        self.rows.append(
-            {
-                "kind": kind,
-                "node": server.name,
-                "inc": server.inc,
-                "seq": server.seq,
-                "term": server.term,
-                "vote": server.vote,
-                "role": server.role,
-                "commit": server.commit,
-                "last": len(server.log),
-                **more,
-            }
-        )
+        self.rows.append(self.row(server, kind, **more))
         server.seq += 1
+
+    def row(self, server: Server, kind: str, **more: Any) -> Row:
+        return {
+            "kind": kind,
+            "node": server.name,
+            "inc": server.inc,
+            "seq": server.seq,
+            "term": server.term,
+            "vote": server.vote,
+            "role": server.role,
+            "commit": server.commit,
+            "last": len(server.log),
+            **more,
+        }
 
     def step(self) -> None:
         server = self.servers[self.chance.choice(self.names)]
@@ -97,12 +98,23 @@ class RaftWorld:
             fate = self.chance.random()
             message = self.network[at] if fate < self.doubled else self.network.pop(at)
             to = self.servers[message["to"]]
+            if fate < self.doubled:
+                self.note("twice", message, to)
             if fate < 0.95 and to.up:
                 self.receive(to, message)
+            else:
+                self.note("lost", message, to)
 
     def send(self, server: Server, to: str, what: str, **more: Any) -> None:
         message = {"what": what, "sender": server.name, "to": to, "term": server.term, **more}
         self.network.append(message)
+        self.note("sent", message, server)
+
+    def note(self, kind: str, message: Row, server: Server) -> None:
+        """What the network sees: a row without a number of the server's own."""
+        row = self.row(server, kind, message=message)
+        del row["seq"]
+        self.rows.append(row)
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -252,6 +264,7 @@ class RaftWorld:
             self.log(server, "apply", index=server.applied, of=term, value=value)
 
     def receive(self, server: Server, message: Row) -> None:
+        self.note("got", message, server)
         if message["term"] > server.term:
             self.step_down(server, message["term"])
         getattr(self, "on_" + message["what"])(server, message)

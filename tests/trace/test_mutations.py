@@ -111,10 +111,9 @@ def other_candidate(r: Recording, place: tuple[int, int], line: Line, k: int) ->
 
 
 def other_applied(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
+    """What is applied differs from what others applied before, or from the node's own log."""
     line["digest"] = f"changed{k}"
-    same = r.places(lambda e: e.get("event") == "apply" and e["index"] == line["index"])
-    shown = later_of(r, place, [p for p in same if p != place])
-    return shown and ("state-machine-safety", *shown)
+    return ("state-machine-safety", *place)
 
 
 def other_written(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
@@ -261,16 +260,74 @@ LEADER = says(r"(\w+) became leader at term (\d+)")
 RESTART = says(r"newRaft (\w+) \[.* term: ([1-9]\d*),")
 
 
+HEARD = says(r"(\w+) received MsgVoteResp (rejection )?from (\w+) at term (\d+)")
+
+
+def heard_vote(r: Recording, voter: str, candidate: str, term: str) -> list[tuple[int, int]]:
+    """Where a candidate hears the vote of a server."""
+    return [
+        p
+        for p in r.places(HEARD)
+        if HEARD(r.at(p)).groups() == (candidate, None, voter, term) and candidate != voter
+    ]
+
+
+def stored_terms(r: Recording, file: int) -> list[tuple[tuple[int, int], int]]:
+    """(place, term) of the lines of a server that show what it had stored by then: what it loaded,
+    that it leads, what others answered to it, and a vote that its candidate heard."""
+    found: list[tuple[tuple[int, int], int]] = []
+    for p in r.places(says("")):
+        if p[0] != file:
+            continue
+        line = r.at(p)
+        if match := RESTART(line) or LEADER(line):
+            found.append((p, int(match[2])))
+        elif (match := HEARD(line)) and match[1] != match[3]:
+            found.append((p, int(match[4])))
+        elif (match := CAST(line)) and heard_vote(r, *match.groups()):
+            found.append((p, int(match[3])))
+    return found
+
+
+TERM = says(r"(?:became|received MsgVoteResp|cast|rejected|ignored).* at term (\d+)")
+HOLDS = says(r"\[logterm: \d+, index: \d+, vote: (\w+)\]")
+
+
+def final(r: Recording, vote: tuple[int, int], term: int, candidate: str) -> bool:
+    """Whether a server went on from a vote to a newer term that it stored, and did not come back
+    without the vote before: not with a start, and not with an older term or another vote, where the
+    line of a start may be missing."""
+    stored = dict(stored_terms(r, vote[0]))
+    for p in r.places(says("")):
+        if p[0] != vote[0] or p <= vote:
+            continue
+        line = r.at(p)
+        if stored.get(p, 0) > term:
+            return True
+        told = TERM(line)
+        if RESTART(line) or (told and int(told[1]) < term):
+            return False
+        held = HOLDS(line)
+        if told and int(told[1]) == term and held and held[1] != candidate:
+            return False
+    return False
+
+
 def other_cast(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
-    """A vote for another candidate: a voter's log has one vote of a term, and no more."""
+    """A vote for another candidate than the one that hears it. It is final where the voter's log
+    shows a newer term stored afterwards; else it may have died, and voted anew in a lost line."""
     match = CAST(line)
     ids = {CAST(r.at(p))[2] for p in r.places(CAST)} - {match[1], match[2]}
-    line["msg"] = line["msg"].replace(match[2], sorted(ids)[k % len(ids)])
-    return None
+    other = sorted(ids)[k % len(ids)]
+    line["msg"] = line["msg"].replace(match[2], other)
+    heard = heard_vote(r, *match.groups())
+    if not heard or not final(r, place, int(match[3]), other):
+        return None
+    return ("one-vote-per-term", *max(place, heard[0]))
 
 
 def earlier_cast(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
-    """A vote becomes one of a term in which the voter voted for another."""
+    """A vote becomes one of a term in which the voter voted for another: was that one stored?"""
     match = CAST(line)
     others = [
         p
@@ -282,7 +339,12 @@ def earlier_cast(r: Recording, place: tuple[int, int], line: Line, k: int) -> Ex
     other = others[k % len(others)]
     term = CAST(r.at(other))[3]
     line["msg"] = line["msg"].replace(f"at term {match[3]}", f"at term {term}")
-    return ("one-vote-per-term", *max(place, other))
+    first, second = sorted([place, other])
+    # The vote that was moved to this term is heard in its own term only.
+    sent = heard_vote(r, *CAST(r.at(other)).groups())
+    forgot = sent and (first == other or final(r, place, int(term), match[2]))
+    newer = any(p < second and t > int(term) for p, t in stored_terms(r, place[0]) if p != place)
+    return ("one-vote-per-term", *second) if forgot or newer else None
 
 
 def other_etcd_leader(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
@@ -296,10 +358,12 @@ def other_etcd_leader(r: Recording, place: tuple[int, int], line: Line, k: int) 
 
 
 def older_start(r: Recording, place: tuple[int, int], line: Line, k: int) -> Expected:
-    """A process comes back with an older term."""
+    """A process comes back with an older term than it had stored."""
     match = RESTART(line)
-    line["msg"] = line["msg"].replace(f"term: {match[2]},", f"term: {k % int(match[2])},")
-    return ("term-never-goes-back", *place)
+    term = k % int(match[2])
+    line["msg"] = line["msg"].replace(f"term: {match[2]},", f"term: {term},")
+    had = [t for p, t in stored_terms(r, place[0]) if p < place]
+    return ("term-never-goes-back", *place) if max(had, default=0) > term else None
 
 
 def with_votes(line: Line) -> bool:

@@ -44,12 +44,11 @@ def test_the_manifest_has_all_recordings() -> None:
 @pytest.mark.parametrize(
     ("entry", "numbers", "unknown"),
     [
-        (CLEAN[0], ("native", 3604, 2728, 71), {}),
+        (CLEAN[0], ("native", 3604, 2865, 71), {}),
         (
             CLEAN[1],
-            ("etcd-log", 96, 67, 6),
+            ("etcd-log", 107, 90, 6),
             {
-                "durable-vote": "the log does not show the vote in a node's state",
                 "commit-needs-quorum": _APPENDS,
                 "commit-never-goes-back": _APPENDS,
                 "log-matching": _APPENDS,
@@ -133,4 +132,4 @@ def test_lines_of_other_programs_in_etcd_log_are_passed_over(tmp_path: Path) -> 
         validate_files([str(TRACES / "etcd/n1.log.gz")]),
     )
     assert with_them.format == "etcd-log"
-    assert (with_them.events, with_them.checks) == (without.events, without.checks) == (37, 28)
+    assert (with_them.events, with_them.checks) == (without.events, without.checks) == (41, 36)

@@ -32,7 +32,7 @@ def as_bytes(items: Items, head: Row | None = None) -> bytes:
 def _items(rows: list[Row], tell: Any) -> Items:
     found: Items = []
     for number, row in enumerate(rows):
-        heard = row["kind"] in ("recv", "answer", "ack")
+        heard = row["kind"] in ("recv", "got", "answer", "ack")
         found += [Item(row["node"], number, heard, line) for line in tell(row)]
     return found
 
@@ -216,12 +216,16 @@ def _paxos_message(line: Row, at: Row, asked: set[Any]) -> Iterator[f.Fact]:
 
 # --- Raft -----------------------------------------------------------------------------------
 
+NETWORK = ("sent", "got", "lost", "twice")
+
 
 def native_raft(rows: list[Row], names: list[str]) -> tuple[Row, Items]:
     """The native log."""
 
     def tell(row: Row) -> Iterator[Row]:
         kind = row["kind"]
+        if kind in NETWORK:
+            return
         line: Row = {"node": row["node"], "inc": row["inc"], "seq": row["seq"], "event": kind}
         line["state"] = {"term": row["term"], "voted_for": row["vote"]}
         if kind == "boot":
@@ -259,8 +263,14 @@ def etcd_raft(rows: list[Row], names: list[str]) -> tuple[None, Items]:
     """The format of the trace points of etcd-io/raft."""
     roles = {"follower": "StateFollower", "candidate": "StateCandidate", "leader": "StateLeader"}
 
+    shown: dict[str, tuple[int, str]] = {}
+
     def trace(name: str, row: Row, msg: Row | None = None, blank: bool = False) -> Row:
-        state = {"term": row["term"], "vote": row["vote"] or "0", "commit": row["commit"]}
+        me, term, vote = row["node"], row["term"], row["vote"] or "0"
+        if name == "SendRequestVoteResponse" and me in shown and shown[me][0] == term:
+            vote = shown[me][1]  # the answer is sent before the vote is stored
+        shown[me] = (term, vote)
+        state = {"term": term, "vote": vote, "commit": row["commit"]}
         if blank:
             state = {"term": 0, "vote": "0", "commit": 0}
         told = {"name": name, "nid": row["node"], "state": state, "role": roles[row["role"]]}
@@ -272,13 +282,37 @@ def etcd_raft(rows: list[Row], names: list[str]) -> tuple[None, Items]:
     def sim(name: str, row: Row, **more: Any) -> Row:
         return {"event": {"name": name, "nid": row["node"], **more}, "tag": "sim"}
 
+    def hard(row: Row) -> Row:
+        return sim("PersistHardState", row, term=row["term"], vote=row["vote"] or "0", commit=0)
+
     def message(kind: str, sender: str, to: str, term: int, good: bool, index: int = 0) -> Row:
         ends = {"type": kind, "from": sender, "to": to, "term": term}
         return {**ends, "index": index, "reject": not good}
 
+    points = {
+        "ask": ("RequestVoteRequest", "MsgVote"),
+        "answer": ("RequestVoteResponse", "MsgVoteResp"),
+        "append": ("AppendEntriesRequest", "MsgApp"),
+        "ack": ("AppendEntriesResponse", "MsgAppResp"),
+    }
+
+    def network(row: Row) -> Iterator[Row]:
+        told = row["message"]
+        point, kind = points[told["what"]]
+        good, index = told.get("granted", told.get("good", True)), told.get("index", 0)
+        msg = message(kind, told["sender"], told["to"], told["term"], good, index)
+        if row["kind"] in ("sent", "got"):
+            yield trace(("Send" if row["kind"] == "sent" else "Receive") + point, row, msg)
+            return
+        ends = {key: msg[key] for key in ("type", "from", "to", "term")}
+        name = {"lost": "Drop", "twice": "Duplicate"}[row["kind"]]
+        yield {"event": {"name": name, **ends}, "tag": "sim"}
+
     def tell(row: Row) -> Iterator[Row]:
         kind, me, term = row["kind"], row["node"], row["term"]
-        if kind == "boot":
+        if kind in NETWORK:
+            yield from network(row)
+        elif kind == "boot":
             yield trace("InitState", row, blank=True)
             yield trace("ApplyConfChange", row, blank=True)
             yield trace("BecomeFollower", row)
@@ -286,18 +320,15 @@ def etcd_raft(rows: list[Row], names: list[str]) -> tuple[None, Items]:
             yield sim("Crash", row)
         elif kind == "follow":
             yield trace("BecomeFollower", row)
+            yield hard(row)
         elif kind == "campaign":
             own = message("MsgVoteResp", me, me, term, True)
             yield trace("BecomeCandidate", row)
             yield trace("SendRequestVoteResponse", row, own)
+            yield hard(row)
             yield trace("ReceiveRequestVoteResponse", row, own)
         elif kind == "grant":
-            msg = message("MsgVoteResp", me, row["to"], term, True)
-            yield trace("SendRequestVoteResponse", row, msg)
-            yield trace("Ready", row)
-        elif kind == "answer":
-            msg = message("MsgVoteResp", row["sender"], me, row["of"], row["granted"])
-            yield trace("ReceiveRequestVoteResponse", row, msg)
+            yield hard(row)
         elif kind == "lead":
             yield trace("BecomeLeader", row)
         elif kind == "write":
@@ -307,12 +338,6 @@ def etcd_raft(rows: list[Row], names: list[str]) -> tuple[None, Items]:
                 own = message("MsgAppResp", me, me, term, True, row["index"])
                 yield trace("SendAppendEntriesResponse", row, own)
                 yield trace("ReceiveAppendEntriesResponse", row, own)
-        elif kind == "acked":
-            msg = message("MsgAppResp", me, row["to"], term, True, row["index"])
-            yield trace("SendAppendEntriesResponse", row, msg)
-        elif kind == "ack":
-            msg = message("MsgAppResp", row["sender"], me, row["of"], row["good"], row["index"])
-            yield trace("ReceiveAppendEntriesResponse", row, msg)
         elif kind == "commit":
             yield trace("Commit" if row["leader"] else "Ready", row)
         elif kind == "apply":
@@ -324,6 +349,7 @@ def etcd_raft(rows: list[Row], names: list[str]) -> tuple[None, Items]:
 def pysyncobj(rows: list[Row], names: list[str]) -> tuple[None, Items]:
     """The format of the recordings of PySyncObj."""
     seqs: dict[tuple[str, int], int] = {}
+    lasts: dict[str, int] = {}
 
     def line(row: Row, ev: str, **more: Any) -> Row:
         life = row["node"], row["inc"]
@@ -339,7 +365,14 @@ def pysyncobj(rows: list[Row], names: list[str]) -> tuple[None, Items]:
     def tell(row: Row) -> Iterator[Row]:
         kind, term = row["kind"], row["term"]
         vote = {"type": "response_vote", "term": term}
-        if kind == "boot":
+        if kind in NETWORK:
+            told = row["message"]
+            msg = {"type": "append_entries", "term": told["term"], "prevLogIdx": 0}
+            if told["what"] == "append" and kind == "sent":
+                yield line(row, "send", peer=told["to"], msg=msg)
+            elif told["what"] == "append" and kind == "got":
+                yield line(row, "recv", peer=told["sender"], msg=msg)
+        elif kind == "boot":
             yield line(row, "boot", journal=True)
             yield line(row, "ready")
         elif kind == "campaign":
@@ -357,6 +390,10 @@ def pysyncobj(rows: list[Row], names: list[str]) -> tuple[None, Items]:
         elif kind in ("lead", "follow"):
             yield line(row, "set_state", old=1, new=2 if kind == "lead" else 0)
         elif kind == "write":
+            if row["index"] <= lasts.get(row["node"], 0):
+                cut = {**row, "last": row["index"] - 1}
+                yield line(cut, "log_truncate", from_index=row["index"])
+            lasts[row["node"]] = row["index"]
             yield line(row, "log_append", index=row["index"], term=row["of"], sha=row["value"])
         elif kind == "acked":
             yield line(row, "send", peer=row["to"], msg=match(row, True))

@@ -36,14 +36,17 @@ class Config(msgspec.Struct, frozen=True):
 
     `sets`: the voters; two sets during a joint change (Raft, Ongaro's thesis, section 4.3), then a
     quorum needs a majority of each. `size`: how many of them make a quorum, where it is not a
-    majority.
+    majority. `partial`: these are voters, and others may be too; then whoever answered may be one.
     """
 
     sets: tuple[frozenset[str], ...]
     size: int | None = None
+    partial: bool = False
 
     def is_quorum(self, names: set[str] | frozenset[str]) -> bool:
-        """Whether these nodes are a quorum of every set."""
+        """Whether these nodes are a quorum of every set; of some larger set, where it may be."""
+        if self.partial:
+            return all(len(names) > len(voters | names) // 2 for voters in self.sets)
         return all(
             len(names & voters) >= (self.size or len(voters) // 2 + 1) for voters in self.sets
         )
@@ -56,9 +59,9 @@ class Config(msgspec.Struct, frozen=True):
         return " and ".join("{" + ", ".join(sorted(voters)) + "}" for voters in self.sets)
 
 
-def config(*sets: Any, size: int | None = None) -> Config:
+def config(*sets: Any, size: int | None = None, partial: bool = False) -> Config:
     """A Config of any iterables of names; empty sets are left out."""
-    return Config(tuple([frozenset(names) for names in sets if names]), size)
+    return Config(tuple([frozenset(names) for names in sets if names]), size, partial)
 
 
 class Fact(
@@ -115,9 +118,12 @@ class LinesLost(Fact, frozen=True, kw_only=True, gc=False):
 
 
 class Members(Fact, frozen=True, kw_only=True, gc=False):
-    """From here on the node counts quorums in this configuration; node "" speaks for all."""
+    """From here on the node counts quorums in this configuration; node "" speaks for all.
 
-    members: Config
+    `members` None: from here on the log does not show in which.
+    """
+
+    members: Config | None
 
 
 # --- Paxos ----------------------------------------------------------------------------------
@@ -233,6 +239,16 @@ class VoteHeld(Fact, frozen=True, kw_only=True, gc=False):
     candidate: str | None
 
 
+class Stored(Fact, frozen=True, kw_only=True, gc=False):
+    """The node has this term and its vote in it on disk by now. `candidate` None: no vote.
+
+    Where a log shows a term or a vote before it is stored (see Declaration), this proves it.
+    """
+
+    term: int
+    candidate: str | None
+
+
 class Campaigned(Fact, frozen=True, kw_only=True, gc=False):
     """The node became candidate in this term (and votes for itself where `self_vote`).
 
@@ -250,6 +266,17 @@ class VoteGranted(Fact, frozen=True, kw_only=True, gc=False):
 
     term: int
     candidate: str
+
+
+class Tally(Fact, frozen=True, kw_only=True, gc=False):
+    """A candidate says how many votes and refusals it has counted so far in its term.
+
+    Where the log shows fewer answers than that, their lines are missing.
+    """
+
+    term: int
+    granted: int
+    refused: int
 
 
 class Led(Fact, frozen=True, kw_only=True, gc=False):
@@ -363,6 +390,22 @@ class Received(Fact, frozen=True, kw_only=True, gc=False):
     content: str | None = None
 
 
+class Dropped(Fact, frozen=True, kw_only=True, gc=False):
+    """The network (node "") lost a message with this content."""
+
+    sender: str
+    to: str
+    content: str
+
+
+class Doubled(Fact, frozen=True, kw_only=True, gc=False):
+    """The network (node "") delivers a message with this content once more."""
+
+    sender: str
+    to: str
+    content: str
+
+
 # --- the log itself ---------------------------------------------------------------------------
 
 
@@ -395,8 +438,12 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     nodes did. `order`: which order is true: each node's own, or that of the file too; only each
     node's own is ever used. `entries`: whether EntryWritten shows a node's log as it acts on it, or
     its writes to disk, which lag behind. `dense_seq`: each node's sequence numbers go up by one;
-    the adapter says LinesLost where they jump.
-    `clock_error`: how far two clocks may differ, in seconds, for leases; None: no trust at all.
+    the adapter says LinesLost where they jump. `stored_first`: whether a term and a vote are on
+    disk before a line shows them; else a node that dies in between may come back without them.
+    `accounted`: Sent and Received tell of both ends of every message, and all copies have lines: a
+    message that comes and was not sent shows that lines are missing. `unsent`: answers that have no
+    line where they are sent. `clock_error`: how far two clocks may differ, in seconds, for leases;
+    None: no trust at all.
     `unit`: what `line` counts. `cannot`: property name -> why this source cannot decide it.
     """
 
@@ -412,6 +459,9 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     order: Literal["node", "file"] = "node"
     entries: Literal["memory", "disk"] = "memory"
     dense_seq: bool = False
+    stored_first: bool = True
+    accounted: bool = False
+    unsent: frozenset[AnswerKind] = frozenset()
     clock_error: float | None = None
     unit: Literal["line", "state"] = "line"
     cannot: dict[str, str] = {}

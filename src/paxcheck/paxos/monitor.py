@@ -8,7 +8,7 @@ contradiction is said by the property functions (`paxcheck.paxos.properties`,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
@@ -37,17 +37,19 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Handler = Callable[[Any], Breach | None]
+SomeIndex = TypeVar("SomeIndex", bound="Index")
 
 
 class NodeView:
     """What the log has told about one node so far."""
 
-    __slots__ = ("config", "gap", "holed", "inc", "last_time", "starts", "whole")
+    __slots__ = ("config", "gap", "hidden", "holed", "inc", "last_time", "starts", "whole")
 
     def __init__(self) -> None:
         self.inc = 0
         self.starts = 0
         self.config: Config | None = None
+        self.hidden = False  # the log does not show its present configuration
         self.whole = False  # its log begins with its first start, and no lines are known lost
         self.gap: Fact | None = None  # where lines were lost, in this incarnation
         self.holed: set[int] = set()  # incarnations in which lines were lost, nobody knows where
@@ -62,6 +64,8 @@ class Observed:
         self.nodes: dict[str, NodeView] = {}
         self.config: Config | None = None
         self.lost = False  # lines of some node are missing
+        self.holes: dict[str, Fact] = {}  # where lines of a node were first found missing
+        self.indexes: dict[type[Index], Index] = {}
 
     def node(self, name: str) -> NodeView:
         """The view of a node, made when it is first asked for."""
@@ -75,7 +79,9 @@ class Observed:
         if said is not None:
             return said
         view = self.nodes.get(node)
-        return (view.config if view else None) or self.config
+        if view is None:
+            return self.config
+        return None if view.hidden else view.config or self.config
 
     def take(self, fact: Fact) -> NodeView:
         """Take what a fact says of the nodes themselves, before the monitors judge it."""
@@ -91,15 +97,23 @@ class Observed:
         view.inc = fact.inc or view.inc or 1
         if isinstance(fact, Members):
             if fact.node:
-                view.config = fact.members
+                view.config, view.hidden = fact.members, fact.members is None
             else:
                 self.config = fact.members
         elif isinstance(fact, LinesLost):
             view.gap, view.whole = fact, False
             if fact.somewhere:
                 view.holed.add(view.inc)
+            self.holes.setdefault(fact.node, fact)
             self.lost = True
         return view
+
+    def share(self, kind: type[SomeIndex]) -> SomeIndex:
+        """The one index of a class in this world, made when a monitor first asks for it."""
+        index = self.indexes.get(kind)
+        if index is None:
+            index = self.indexes[kind] = kind(self)
+        return cast(SomeIndex, index)
 
     def numbered(self, fact: Fact) -> bool:
         """Whether a line of this node that is missing would show as a gap in its numbers.
@@ -120,7 +134,19 @@ class Observed:
         return f"lines of {node} are missing before {gap.file}:{gap.line}"
 
 
-class Monitor:
+class Index:
+    """What several monitors of one log ask. Methods named `on_<Fact>` take the facts of that class,
+    before any monitor does."""
+
+    def __init__(self, world: Observed) -> None:
+        self.world = world
+
+    def handlers(self) -> dict[str, Handler]:
+        """Fact class name -> the method that takes such facts."""
+        return {name[3:]: getattr(self, name) for name in dir(type(self)) if name.startswith("on_")}
+
+
+class Monitor(Index):
     """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
@@ -134,19 +160,10 @@ class Monitor:
     memory: ClassVar[bool] = False
 
     def __init__(self, world: Observed) -> None:
-        self.world = world
-        self.checks = 0
-        self.quorums = 0
+        super().__init__(world)
+        self.checks: int = 0
+        self.quorums: int = 0
         self.unsure: dict[str, int] = {}
-
-    def handlers(self) -> dict[str, Handler]:
-        """Fact class name -> the method that takes such facts."""
-        return {name[3:]: getattr(self, name) for name in dir(type(self)) if name.startswith("on_")}
-
-    def see(self, fact: Fact) -> Breach | None:
-        """Take one fact; a Breach when it breaks the property."""
-        handler: Handler | None = getattr(self, "on_" + type(fact).__name__, None)
-        return handler(fact) if handler else None
 
     def end(self) -> Iterable[Breach]:
         """Breaches that could only be judged when the whole log was read."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from paxcheck.paxos.facts import (
     Applied,
     Booted,
@@ -14,11 +16,13 @@ from paxcheck.paxos.facts import (
     Fact,
     Followed,
     Led,
+    LinesLost,
     LogTruncated,
     SnapshotInstalled,
     TermHeld,
 )
-from paxcheck.paxos.monitor import Breach, Monitor, Observed
+from paxcheck.paxos.monitor import Breach, Index, Monitor, Observed
+from paxcheck.paxos.traffic import Traffic, lines_missing
 from paxcheck.raft import properties
 from paxcheck.raft.properties import AppliedEntry, Entry, Leader
 
@@ -57,16 +61,27 @@ class LogView:
         """Drop the entries from this index on."""
         del self.terms[max(0, index - self.base) :]
 
-    def restart(self, index: int, term: int | None) -> None:
-        """A snapshot: the log begins after this index, whose term may be known."""
-        self.base, self.terms = (index + 1, []) if term is None else (index, [term])
+    def install(self, index: int, term: int | None) -> None:
+        """A snapshot up to this index, whose term may be known.
+
+        A log that has this entry keeps what follows it (Raft, Figure 13, step 6); any other begins
+        after it.
+        """
+        if term is None:
+            self.base, self.terms = index + 1, []
+        elif self.term(index) != term:
+            self.base, self.terms = index, [term]
 
 
-class Logs:
-    """The logs of all nodes; the monitors of one trace share it, and the first of them writes."""
+class Logs(Index):
+    """The logs of all nodes. Of the entry that was written last: what was before it and there."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: Observed) -> None:
+        super().__init__(world)
         self.of: dict[str, LogView] = {}
+        self.before = UNKNOWN
+        self.replaced = UNKNOWN
+        self.dropped = False  # whether the last LogTruncated dropped anything
 
     def get(self, node: str) -> LogView:
         """The node's log, made when first asked for."""
@@ -74,6 +89,24 @@ class Logs:
         if view is None:
             view = self.of[node] = LogView()
         return view
+
+    def on_EntryWritten(self, fact: EntryWritten) -> None:
+        log = self.get(fact.node)
+        index = fact.index
+        self.before = 0 if index == 1 else log.term(index - 1)
+        self.replaced = log.term(index)
+        log.write(index, fact.term)
+
+    def on_LogTruncated(self, fact: LogTruncated) -> None:
+        log = self.get(fact.node)
+        self.dropped = fact.index <= log.last and bool(log.terms)
+        log.truncate(fact.index)
+
+    def on_SnapshotInstalled(self, fact: SnapshotInstalled) -> None:
+        self.get(fact.node).install(fact.index, fact.term)
+
+    def on_LinesLost(self, fact: LinesLost) -> None:
+        self.of.pop(fact.node, None)
 
 
 class LogMatching(Monitor):
@@ -86,13 +119,13 @@ class LogMatching(Monitor):
         super().__init__(world)
         self.first: dict[tuple[int, int], EntryWritten] = {}
         self.previous: dict[tuple[int, int], tuple[int, str]] = {}
-        self.logs = Logs()
+        self.logs = world.share(Logs)
+        self.traffic = world.share(Traffic)
+        self.open: list[tuple[Breach, set[str]]] = []
 
     def on_EntryWritten(self, fact: EntryWritten) -> Breach | None:
-        log = self.logs.get(fact.node)
         index, term = fact.index, fact.term
-        before = 0 if index == 1 else log.term(index - 1)
-        log.write(index, term)
+        before = self.logs.before
         key = (index, term)
         first = self.first.get(key)
         if first is None:
@@ -100,7 +133,7 @@ class LogMatching(Monitor):
             if before != UNKNOWN:
                 self.previous[key] = (before, fact.node)
             return None
-        old, _ = self.previous.get(key, (UNKNOWN, ""))
+        old, owner = self.previous.get(key, (UNKNOWN, ""))
         if old == UNKNOWN and before != UNKNOWN:
             self.previous[key] = (before, fact.node)
         known = first.digest is not None and fact.digest is not None
@@ -118,19 +151,29 @@ class LogMatching(Monitor):
             (first.node, Entry(term, (first.digest or "?") if known else "?"), max(old, 0)),
             (fact.node, Entry(term, (fact.digest or "?") if known else "?"), max(before, 0)),
         )
-        return broken and self.breach(
+        found = broken and self.breach(
             broken.reason,
             first,
             fact,
             before=f"index {index}, term {term}: {first.digest}",
             after=f"index {index}, term {term}: {fact.digest}",
         )
+        if found is not None and same and self.world.declaration.accounted:
+            self.open.append((found, {owner, fact.node}))
+            return None
+        return found
 
-    def on_LogTruncated(self, fact: LogTruncated) -> None:
-        self.logs.get(fact.node).truncate(fact.index)
-
-    def on_SnapshotInstalled(self, fact: SnapshotInstalled) -> None:
-        self.logs.get(fact.node).restart(fact.index, fact.term)
+    def end(self) -> Iterable[Breach]:
+        """Lines in which the entry before was replaced may be missing, where others are."""
+        missing = lines_missing(self.world, self.traffic)
+        for found, nodes in self.open:
+            gone = sorted(nodes & missing.keys())
+            if gone:
+                self.checks -= 1
+                self.doubt(missing[gone[0]])
+            else:
+                yield found
+        self.open.clear()
 
 
 class LeaderAppendOnly(Monitor):
@@ -142,7 +185,7 @@ class LeaderAppendOnly(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.leads: dict[str, Led] = {}
-        self.logs = Logs()
+        self.logs = world.share(Logs)
         self.written: dict[str, EntryWritten] = {}
 
     def on_Led(self, fact: Led) -> None:
@@ -163,16 +206,17 @@ class LeaderAppendOnly(Monitor):
     def on_Campaigned(self, fact: Campaigned) -> None:
         self._stop(fact)
 
+    def on_LinesLost(self, fact: LinesLost) -> None:
+        self._stop(fact)  # it may have followed another leader in them
+
     def on_TermHeld(self, fact: TermHeld) -> None:
         led = self.leads.get(fact.node)
         if led is not None and led.term != fact.term:
             self._stop(fact)
 
     def on_EntryWritten(self, fact: EntryWritten) -> Breach | None:
-        log = self.logs.get(fact.node)
         led = self.leads.get(fact.node)
-        old = log.term(fact.index)
-        log.write(fact.index, fact.term)
+        old = self.logs.replaced
         last = self.written.get(fact.node)
         self.written[fact.node] = fact
         # An entry of another term was written by another leader: this node follows by then.
@@ -200,14 +244,11 @@ class LeaderAppendOnly(Monitor):
         )
 
     def on_LogTruncated(self, fact: LogTruncated) -> Breach | None:
-        log = self.logs.get(fact.node)
         led = self.leads.get(fact.node)
-        had = fact.index <= log.last and bool(log.terms)
-        log.truncate(fact.index)
         if led is None:
             return None
         self.checks += 1
-        if not had:
+        if not self.logs.dropped:
             return None
         return self.breach(
             f"{fact.node} is leader of term {led.term}, and drops its own entries from index "
@@ -215,9 +256,6 @@ class LeaderAppendOnly(Monitor):
             led,
             fact,
         )
-
-    def on_SnapshotInstalled(self, fact: SnapshotInstalled) -> None:
-        self.logs.get(fact.node).restart(fact.index, fact.term)
 
 
 class LeaderCompleteness(Monitor):
@@ -233,17 +271,8 @@ class LeaderCompleteness(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.leads: dict[str, Led] = {}
-        self.logs = Logs()
+        self.logs = world.share(Logs)
         self.best: list[tuple[int, int, int, CommitAdvanced]] = []  # index, entry term, term, fact
-
-    def on_EntryWritten(self, fact: EntryWritten) -> None:
-        self.logs.get(fact.node).write(fact.index, fact.term)
-
-    def on_LogTruncated(self, fact: LogTruncated) -> None:
-        self.logs.get(fact.node).truncate(fact.index)
-
-    def on_SnapshotInstalled(self, fact: SnapshotInstalled) -> None:
-        self.logs.get(fact.node).restart(fact.index, fact.term)
 
     def on_Booted(self, fact: Booted) -> None:
         self.leads.pop(fact.node, None)
@@ -252,6 +281,9 @@ class LeaderCompleteness(Monitor):
         self.leads.pop(fact.node, None)
 
     def on_Campaigned(self, fact: Campaigned) -> None:
+        self.leads.pop(fact.node, None)
+
+    def on_LinesLost(self, fact: LinesLost) -> None:
         self.leads.pop(fact.node, None)
 
     def on_CommitAdvanced(self, fact: CommitAdvanced) -> None:
@@ -302,11 +334,20 @@ class StateMachineSafety(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.first: dict[int, Applied] = {}
+        self.logs = world.share(Logs)
+        self.written: dict[tuple[int, int], EntryWritten] = {}
+
+    def on_EntryWritten(self, fact: EntryWritten) -> None:
+        if fact.digest is not None:
+            self.written.setdefault((fact.index, fact.term), fact)
 
     def on_Applied(self, fact: Applied) -> Breach | None:
-        first = self.first.setdefault(fact.index, fact)
-        if first is fact:
-            return None
+        first = self.first.get(fact.index)
+        if first is None:
+            broken = self._not_in_its_log(fact)
+            if broken is None:
+                self.first[fact.index] = fact
+            return broken
         self.checks += 1
         if first.digest == fact.digest and first.term == fact.term:
             return None
@@ -317,6 +358,22 @@ class StateMachineSafety(Monitor):
             ]
         )
         return broken and self.breach(broken.reason, first, fact)
+
+    def _not_in_its_log(self, fact: Applied) -> Breach | None:
+        """The first server to apply an entry: is it the one that its term has in the logs?"""
+        term = fact.term if fact.term is not None else self.logs.get(fact.node).term(fact.index)
+        entry = self.written.get((fact.index, term))
+        if entry is None or fact.digest is None:
+            return None
+        self.checks += 1
+        if entry.digest == fact.digest:
+            return None
+        return self.breach(
+            f"index {fact.index} of term {term} is {entry.digest} in the log of {entry.node}, "
+            f"and {fact.node} applies {fact.digest}",
+            entry,
+            fact,
+        )
 
 
 LOGS: tuple[type[Monitor], ...] = (

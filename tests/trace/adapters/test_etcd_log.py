@@ -1,134 +1,244 @@
-"""etcd's log: the lines of both kinds of versions, and nodes that share a file."""
+"""etcd's own log, on small logs in its format: what is judged, where, and what is not."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from paxcheck.trace.lines import TraceError
 from paxcheck.trace.observe.run import validate_files
 from paxcheck.trace.observe.verdict import TraceVerdict
 
-OLD: dict[str, Any] = {"caller": "raft/raft.go:706"}  # up to 3.4
-NEW: dict[str, Any] = {"logger": "raft", "caller": "etcdserver/zap_raft.go:77"}  # since 3.5
-A, B, C = "8e9e05c52164694d", "91bc3c398fb3c146", "fd422379fda50e48"
-VOTERS = " ".join([str(int(node, 16)) for node in (A, B, C)])
+OLD = {"caller": "raft/raft.go:1"}
+NEW = {"logger": "raft", "caller": "etcdserver/zap_raft.go:77"}
 
 
-def line(second: int, said: dict[str, Any], msg: str, **more: Any) -> str:
-    stamp = f"2026-11-23T19:13:{second:02}.931Z"
-    return json.dumps({"level": "info", "ts": stamp, **said, "msg": msg, **more}) + "\n"
-
-
-def starts(node: str, second: int, said: dict[str, Any], term: int = 0) -> list[str]:
-    own = {"caller": "etcdserver/raft.go:536"}
-    again = "re" if term else ""
-    born = f"newRaft {node} [peers: [], term: {term}, commit: 0, applied: 0, lastindex: 0, "
+def start(node: str, term: int) -> list[str]:
     return [
-        line(second, {"caller": "embed/etcd.go:305"}, "starting an etcd server", name="n"),
-        line(second, own, f"{again}starting local member", **{"local-member-id": node}),
-        line(second, said, f"{node} switched to configuration voters=()"),
-        line(second, said, f"{node} became follower at term 0"),  # it has not read its disk yet
-        line(second, said, born + "lastterm: 0]"),
-        line(second, said, f"{node} switched to configuration voters=({VOTERS})"),
+        f"newRaft {node} [peers: [], term: {term}, commit: 0, applied: 0, lastindex: 0, "
+        "lastterm: 0]",
+        f"{node} switched to configuration voters=(10 11 12)",
     ]
 
 
-def leads(node: str, second: int, said: dict[str, Any], term: int, *voters: str) -> list[str]:
-    heard = [f"{node} received MsgVoteResp from {other} at term {term}" for other in voters]
-    texts = [f"{node} became candidate at term {term}", *heard]
-    texts.append(f"{node} became leader at term {term}")
-    return [line(second, said, text) for text in texts]
+def campaigns(node: str, term: int) -> list[str]:
+    return [
+        f"{node} became candidate at term {term}",
+        f"{node} received MsgVoteResp from {node} at term {term}",
+        *[
+            f"{node} [logterm: 1, index: 3] sent MsgVote request to {to} at term {term}"
+            for to in "abc"
+            if to != node
+        ],
+    ]
 
 
-def votes(node: str, second: int, said: dict[str, Any], term: int, candidate: str) -> list[str]:
-    ends = "[logterm: 0, index: 0]"
-    text = f"{node} [logterm: 0, index: 0, vote: 0] cast MsgVote for {candidate} {ends}"
-    return [line(second, said, f"{text} at term {term}")]
+def votes(node: str, candidate: str, term: int) -> str:
+    return (
+        f"{node} [logterm: 1, index: 3, vote: 0] cast MsgVote for {candidate} "
+        f"[logterm: 1, index: 3] at term {term}"
+    )
 
 
-def judge(*logs: list[str], names: tuple[str, ...] = ("1", "2", "3")) -> TraceVerdict:
-    for name, lines in zip(names, logs, strict=False):
-        Path(name).write_text("".join(lines))
-    return validate_files(names[: len(logs)])
+def hears(node: str, sender: str, term: int, what: str = "") -> str:
+    return f"{node} received MsgVoteResp{what} from {sender} at term {term}"
 
 
-def summary(verdict: TraceVerdict) -> tuple[dict[str, int], dict[str, int], str]:
-    checks = {p.name: p.checks for p in verdict.properties if p.checks}
-    return verdict.nodes, checks, verdict.verdict
+def counts(node: str, granted: int, refused: int) -> str:
+    return f"{node} has received {granted} MsgVoteResp votes and {refused} vote rejections"
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def leads(node: str, term: int) -> str:
+    return f"{node} became leader at term {term}"
 
 
-def cluster(said: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """A leads twice, and restarts in between; B votes."""
-    one = [*starts(A, 1, said), *leads(A, 2, said, 2, A, B)]
-    one += [*starts(A, 4, said, term=2), *leads(A, 5, said, 3, A, B)]
-    two = [*starts(B, 1, said), *votes(B, 3, said, 2, A), *votes(B, 6, said, 3, A)]
-    return one, two
+def log(*sentences: str, at: dict[str, str] = OLD, minute: int = 0) -> str:
+    return "".join(
+        json.dumps(
+            {"level": "info", "ts": f"2026-11-23T19:{minute:02}:{number:02}.1Z", **at, "msg": text}
+        )
+        + "\n"
+        for number, text in enumerate(sentences)
+    )
 
 
-RIGHT = (
-    {A: 2, B: 1},
-    {
-        "election-safety": 2,
-        "election-needs-quorum": 2,
-        "one-vote-per-term": 4,
-        "term-never-goes-back": 5,
-    },
-    "ok",
+def judge(folder: Path, *logs: str) -> TraceVerdict:
+    names: list[str] = []
+    for number, text in enumerate(logs):
+        path = folder / f"{number}.log"
+        path.write_text(text)
+        names.append(str(path))
+    return validate_files(names)
+
+
+def broken(verdict: TraceVerdict) -> list[tuple[str, str, int, str]]:
+    """Property, file, line and message of the first violation of each."""
+    return [
+        (p.name, Path(p.first.file).name, p.first.line, p.first.message)
+        for p in verdict.properties
+        if p.first is not None
+    ]
+
+
+A_START = [*start("a", 1), *campaigns("a", 2)]  # 6 lines
+
+
+def test_a_term_that_was_never_stored_may_be_gone(tmp_path: Path) -> None:
+    """etcd says that it is a candidate before it writes its term, and dies in between."""
+    verdict = judge(tmp_path, log(*A_START, *start("a", 1)))
+    assert verdict.verdict == "ok"
+    answer = verdict.of("term-never-goes-back")
+    assert answer is not None
+    assert (answer.verdict, answer.checks) == ("ok", 1)
+
+
+@pytest.mark.parametrize("what", ["", " rejection"])
+def test_an_answer_proves_that_the_term_was_stored(tmp_path: Path, what: str) -> None:
+    verdict = judge(tmp_path, log(*A_START, hears("a", "b", 2, what), *start("a", 1)))
+    assert broken(verdict) == [
+        ("term-never-goes-back", "0.log", 8, "a was in term 2, and is now in term 1")
+    ]
+
+
+def test_the_own_vote_heard_proves_nothing(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, log(*A_START, *start("a", 2), votes("a", "b", 2)))
+    assert verdict.verdict == "ok"
+
+
+TWO_VOTES = log(
+    *start("a", 1), votes("a", "b", 2), *start("a", 1), votes("a", "c", 2)
+)  # lines 3 and 6
+
+
+def test_a_vote_that_was_never_stored_may_be_given_again(tmp_path: Path) -> None:
+    assert judge(tmp_path, TWO_VOTES).verdict == "ok"
+
+
+def test_a_vote_that_was_heard_was_stored(tmp_path: Path) -> None:
+    verdict = judge(
+        tmp_path, TWO_VOTES, log(*start("b", 1), *campaigns("b", 2), hears("b", "a", 2))
+    )
+    assert broken(verdict) == [
+        (
+            "one-vote-per-term",
+            "0.log",
+            6,
+            "a voted for b in term 2, and votes for c in the same term",
+        ),
+        ("term-never-goes-back", "0.log", 4, "a was in term 2, and is now in term 1"),
+    ]
+
+
+def test_a_vote_heard_by_another_than_it_was_cast_for(tmp_path: Path) -> None:
+    """The voter went on to a newer term, which it stored: it did not forget its vote by right."""
+    voter = log(*start("a", 1), votes("a", "b", 2), *campaigns("a", 3), hears("a", "b", 3))
+    heard = log(*start("c", 1), *campaigns("c", 2), hears("c", "a", 2))
+    verdict = judge(tmp_path, voter, heard)
+    assert broken(verdict) == [
+        (
+            "one-vote-per-term",
+            "1.log",
+            7,
+            "a voted for b in term 2, and votes for c in the same term",
+        )
+    ]
+
+
+OTHERS = [log(*start(node, 1)) for node in "bc"]
+
+
+def test_a_leader_without_votes(tmp_path: Path) -> None:
+    again = [hears("a", "b", 2), *campaigns("a", 3), leads("a", 3)]
+    verdict = judge(tmp_path, log(*A_START, *again), *OTHERS)
+    assert broken(verdict) == [
+        (
+            "election-needs-quorum",
+            "0.log",
+            12,
+            "a became leader of term 3 with the votes of a, which is no quorum of {a, b, c}",
+        )
+    ]
+
+
+def test_a_leader_whose_log_never_shows_a_vote_of_another(tmp_path: Path) -> None:
+    assert judge(tmp_path, log(*A_START, leads("a", 2)), *OTHERS).verdict == "ok"
+
+
+def test_the_count_of_votes_shows_that_a_line_is_missing(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, log(*A_START, counts("a", 2, 0), leads("a", 2)), *OTHERS)
+    assert verdict.verdict == "ok"
+
+
+def test_a_count_that_leaves_out_a_rejection(tmp_path: Path) -> None:
+    """It counted the rejection as a vote."""
+    refused = hears("a", "b", 2, " rejection")
+    verdict = judge(tmp_path, log(*A_START, refused, counts("a", 2, 0), leads("a", 2)), *OTHERS)
+    assert [found[:3] for found in broken(verdict)] == [("election-needs-quorum", "0.log", 9)]
+
+
+def test_the_line_of_a_start_is_lost(tmp_path: Path) -> None:
+    """A candidate of a term that it was in already has started anew in between."""
+    forgot = [
+        *start("a", 1),
+        votes("a", "b", 2),
+        *campaigns("a", 2),
+        hears("a", "b", 2, " rejection"),
+    ]
+    again = [*campaigns("a", 3), hears("a", "b", 3)]
+    assert judge(tmp_path, log(*forgot, *again)).verdict == "ok"
+
+
+def elected(voters: str, asked: str) -> str:
+    """Leader a starts with a snapshot of these voters, asks some, and has the vote of b."""
+    fields = {"level": "info", "ts": "2026-11-23T19:00:00.1Z", "local-member-id": "a"}
+    restart = json.dumps({**fields, "caller": "x", "msg": "restarting local member"}) + "\n"
+    snapshot = f"a switched to configuration voters=({voters})"
+    campaign = [line for line in campaigns("a", 2) if "sent" not in line]
+    campaign += [f"a [logterm: 1, index: 3] sent MsgVote request to {to} at term 2" for to in asked]
+    return restart + log(snapshot, start("a", 1)[0], *campaign, hears("a", "b", 2), leads("a", 2))
+
+
+@pytest.mark.parametrize(
+    ("voters", "asked", "broken_at"),
+    [("10 11 12", "bc", []), ("10 11 12 13", "bcd", [10]), ("10 11 12 13", "bc", [])],
+    ids=["three", "four", "of others than it asks: lines are missing"],
 )
+def test_a_snapshot_has_the_members(
+    tmp_path: Path, voters: str, asked: str, broken_at: list[int]
+) -> None:
+    verdict = judge(tmp_path, elected(voters, asked), *OTHERS, log(*start("d", 1)))
+    assert [found[2] for found in broken(verdict)] == broken_at
 
 
-@pytest.mark.parametrize("said", [OLD, NEW], ids=["3.4", "3.5"])
-def test_both_kinds_of_lines(said: dict[str, Any]) -> None:
-    verdict = judge(*cluster(said))
+def test_the_lines_of_etcd_3_5(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, log(*A_START, hears("a", "b", 2), *start("a", 1), at=NEW))
     assert verdict.format == "etcd-log"
-    assert summary(verdict) == RIGHT
+    assert [found[:3] for found in broken(verdict)] == [("term-never-goes-back", "0.log", 8)]
 
 
-@pytest.mark.parametrize("said", [OLD, NEW], ids=["3.4", "3.5"])
-def test_two_leaders_of_a_term(said: dict[str, Any]) -> None:
-    one, two = cluster(said)
-    verdict = judge(one, two, [*starts(C, 1, said), *leads(C, 7, said, 3, C, B)])
-    first = verdict.of("election-safety")
-    assert first is not None
-    assert [(v.file, v.line) for v in first.violations] == [("3", 10)]
+OLDER = log(*A_START, hears("a", "b", 2), leads("a", 2))
+NEWER = log(*start("a", 2), *campaigns("a", 3), minute=1)
 
 
-def test_the_lines_of_all_nodes_in_one_file() -> None:
-    one, two = cluster(NEW)
-    merged = sorted([*one, *two], key=lambda text: json.loads(text)["ts"])
-    assert merged not in ([*one, *two], [*two, *one])
-    assert summary(judge(merged)) == RIGHT
-    assert summary(judge([*one, *two])) == RIGHT
+def test_one_log_in_two_files(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, OLDER, NEWER)
+    assert (verdict.verdict, verdict.events) == ("ok", 10)
 
 
-def test_a_rotated_log_in_any_order_of_the_files() -> None:
-    one, two = cluster(OLD)
-    for cut in range(1, len(one)):
-        verdict = judge(one[:cut], one[cut:], two, names=("m.log.1", "m.log", "two"))
-        assert summary(verdict) == RIGHT, cut
-        # Up to the fifth line it reads its disk.
-        quiet = ("no line of m.log.1 told anything",) if cut < 5 else ()
-        assert verdict.notes == quiet
-    parts = (one[10:], one[:10], two)
-    verdict = judge(*parts, names=("m.log", "m.log.1", "two"))
-    assert summary(verdict) == RIGHT
+def test_the_newer_file_first(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, NEWER, OLDER)
+    assert (verdict.verdict, verdict.events) == ("ok", 10)
     assert verdict.notes == (
-        "read in the order of their own numbers or times: m.log.1, two, m.log",
+        f"read in the order of their own numbers or times: {tmp_path}/1.log, {tmp_path}/0.log",
     )
 
 
-def test_a_part_that_comes_twice() -> None:
-    one, _ = cluster(OLD)
-    with pytest.raises(TraceError) as caught:
-        judge(one, one)
-    assert str(caught.value) == (
-        f"2:5: the log of {A} is in 1 and goes on here, but this line is not later than that file\n"
-        "  give the files of a node in its own order, the oldest first, and each line once"
+def test_two_servers_in_one_file(tmp_path: Path) -> None:
+    """Each of them has its own lives: the start of b is none of a."""
+    verdict = judge(
+        tmp_path,
+        log(*A_START, *start("b", 1), hears("a", "b", 2), leads("a", 2), votes("b", "a", 2)),
     )
+    assert verdict.verdict == "ok"
+    answer = verdict.of("election-needs-quorum")
+    assert answer is not None
+    assert answer.checks == 1

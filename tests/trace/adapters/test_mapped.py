@@ -186,3 +186,34 @@ def test_a_missing_map(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("{}\n")
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         validate_files([str(tmp_path / "log")], map_file=tmp_path / "none.toml")
+
+
+TERMS = """\
+family = ["raft"]
+
+[declaration]
+stored_first = STORED
+accounted = true
+unsent = ["vote"]
+
+[[fact]]
+is = "Booted"
+when = "boot"
+node = "who"
+
+[[fact]]
+is = "TermHeld"
+when = "term"
+node = "who"
+term = "term"
+"""
+
+
+@pytest.mark.parametrize(("stored", "lines"), [("true", [3]), ("false", [])])
+def test_a_term_that_is_shown_before_it_is_stored(
+    tmp_path: Path, stored: str, lines: list[int]
+) -> None:
+    log: list[dict[str, object]] = [{"who": "a", "term": 2}, {"who": "a", "boot": True}]
+    verdict = judge(tmp_path, TERMS.replace("STORED", stored), [*log, {"who": "a", "term": 1}])
+    assert broken(verdict).get("term-never-goes-back", []) == lines
+    assert verdict.declaration.unsent == {"vote"}

@@ -31,6 +31,9 @@ from paxcheck.trace.observe import PropertyAnswer, observe
 RAFT = Declaration(name="test", family=frozenset({"raft", "lease"}), clock_error=0.5)
 ABC = config("abc")
 MEMBERS = Members(node="", line=1, members=ABC)
+# Of a member without any line, the lines of its answers are missing.
+B = TermHeld(node="b", line=1, term=0)
+C = TermHeld(node="c", line=1, term=0)
 
 
 def judge(name: str, facts: list[Fact], declaration: Declaration = RAFT) -> PropertyAnswer:
@@ -126,6 +129,8 @@ BROKEN: list[tuple[str, list[Fact], int, str]] = [
         "commit-needs-quorum",
         [
             MEMBERS,
+            B,
+            C,
             FROM_0,
             led("a", 2, 1),
             ack("a", 3, "b", 4),
@@ -310,7 +315,7 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
             Acked(node="c", line=4, to="a", index=5),
             commit("a", 5, 5),
         ],
-        "the receipt of an answer of c is not in the log",
+        "the receipt of an acknowledgement of c is not in the log",
     ),
 ]
 
@@ -328,6 +333,7 @@ def test_a_joint_configuration_needs_both_majorities() -> None:
         vote("a", 3, "b", 1),
         vote("a", 4, "c", 1),
         led("a", 5, 1, members=joint),
+        *[TermHeld(node=node, line=6, term=0) for node in "de"],
     ]
     assert judge("election-needs-quorum", facts).verdict == "violated"
     facts[2] = vote("a", 4, "d", 1)

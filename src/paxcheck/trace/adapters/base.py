@@ -69,7 +69,10 @@ def session_of(adapter: Adapter) -> Facts:
 
 class Reader(Protocol):
     """Turns one decoded line into facts. One object reads all files of a call: state belongs to a
-    node, not to the reader."""
+    node, not to the reader.
+
+    It may have a method `end` too: what it has to tell when all files are read.
+    """
 
     def read(self, at: dict[str, Any], line: Line) -> Iterator[Fact]:
         """The facts of a line; `at` holds file and line, ready for a fact's constructor."""
@@ -109,7 +112,7 @@ class Numbers:
         if number < due - 1 and file == at["file"]:
             raise TraceError(what, where=where, hint=_IN_ORDER)
         self.disorder = self.disorder or (what, where)
-        self._next = due
+        self._next, self._file = due, file
         return False
 
     def end(self) -> None:
@@ -169,7 +172,8 @@ class OneCount:
             self.disorder = self.disorder or (what, where)
         if node not in self._last and node not in self._nodes:
             yield LinesLost(node=node, **at)  # what it did before is not here
-        self._last[node] = max(number, last), at["file"]
+        if number > last:
+            self._last[node] = number, at["file"]
         if node in self._idle and line.get("ev") != "drop":  # the network drops, not the node
             self._idle.remove(node)
             yield Booted(node=node, inc=line.get("inc", 0), first=True, **at)
@@ -221,16 +225,27 @@ class JsonFacts:
 
     def __call__(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
         """The facts of one file."""
-        return self._read(self.make(), lines, file)
+        read = self.session()
+        yield from read(lines, file)
+        yield from read.end()
 
-    def session(self) -> Facts:
+    def session(self) -> JsonSession:
         """Reads several files with one reader."""
-        reader = self.make()
-        return lambda lines, file: self._read(reader, lines, file)
+        return JsonSession(self)
 
-    def _read(self, reader: Reader, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+
+class JsonSession:
+    """The `facts` of several files, read one after the other by one reader."""
+
+    def __init__(self, form: JsonFacts) -> None:
+        self._form = form
+        self._reader = form.make()
+
+    def __call__(self, lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
+        """The facts of the next file."""
+        form, reader = self._form, self._reader
         for number, text in lines:
-            line = decoded(text, file, number, self.unique)
+            line = decoded(text, file, number, form.unique)
             try:
                 at = {"file": file, "line": number, "seq": line.get("seq")}
                 for fact in reader.read(at, line):
@@ -238,11 +253,15 @@ class JsonFacts:
             except _MISFITS as problem:
                 what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
                 raise TraceError(
-                    f"this is not a line of the format {self.name}: {what}",
+                    f"this is not a line of the format {form.name}: {what}",
                     where=Where(file, number),
                 ) from None
         for numbers in getattr(reader, "numbers", ()):
             numbers.end()
+
+    def end(self) -> Iterator[Fact]:
+        """What is only known when all files are read."""
+        yield from getattr(self._reader, "end", tuple)()
 
 
 json_facts = JsonFacts  # an adapter says: facts = json_facts(NAME, _Reader)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from paxcheck.paxos.facts import Declaration, EntryWritten, Fact, LinesLost, TermHeld, VoteHeld
+from paxcheck.paxos.facts import (
+    CommitAdvanced,
+    Declaration,
+    EntryWritten,
+    Fact,
+    LinesLost,
+    SnapshotInstalled,
+    TermHeld,
+    VoteHeld,
+)
 from paxcheck.trace.adapters.base import Line, Numbers, json_facts, peek
 
 NAME = "etcd-wal"
@@ -25,10 +34,12 @@ DECLARATION = Declaration(
 )
 
 
+_RECORDS = ("hardstate", "entry", "snapshot", "metadata", "crc")
+
+
 def recognises(first: list[bytes]) -> bool:
-    """Lines with `rec`: hardstate, entry, snapshot, metadata."""
-    lines = peek(first)
-    return bool(lines) and any(line.get("rec") in ("hardstate", "entry") for line in lines)
+    """Lines with `rec` and a node: hardstate, entry, snapshot, metadata, crc."""
+    return any(line.get("rec") in _RECORDS and "node" in line for line in peek(first))
 
 
 class _Reader:
@@ -47,8 +58,14 @@ class _Reader:
             yield TermHeld(term=line["term"], **at)
             vote = None if line["vote"] == "0" else line["vote"]
             yield VoteHeld(term=line["term"], candidate=vote, **at)
+            # etcd stores it, so that it does not go back over a start either.
+            if "commit" in line:
+                yield CommitAdvanced(index=line["commit"], **at)
         elif line["rec"] == "entry":
             yield EntryWritten(index=line["index"], term=line["term"], digest=line["sha"], **at)
+        elif line["rec"] == "snapshot":
+            # Its own, which leaves the log as it is, or one that the leader sent.
+            yield SnapshotInstalled(index=line["index"], term=line["term"], **at)
 
 
 facts = json_facts(NAME, _Reader)

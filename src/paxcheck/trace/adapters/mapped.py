@@ -30,7 +30,7 @@ _FAMILIES = ("paxos", "raft", "lease")
 # What else a Declaration says is about how an adapter reads: in a map it would change nothing.
 _DECLARED = (
     *("promise", "reports_all", "starts_late", "duplicates", "entries"),
-    *("clock_error", "cannot", "notes"),
+    *("stored_first", "accounted", "unsent", "clock_error", "cannot", "notes"),
 )
 _MISSING = object()
 

@@ -7,8 +7,7 @@ from typing import Literal
 
 from paxcheck.paxos import acceptors, decisions, leases, links, proposers
 from paxcheck.paxos.monitor import Monitor
-from paxcheck.raft import logs
-from paxcheck.raft import monitors as raft
+from paxcheck.raft import commits, elections, logs, memory
 
 Family = Literal["paxos", "raft", "lease", "any"]
 
@@ -114,37 +113,37 @@ _ALL: tuple[Rule, ...] = (
         "Only a value that a client gave is decided.",
     ),
     _raft(
-        raft.ElectionSafety,
+        elections.ElectionSafety,
         f"{RAFT}, Figure 3: Election Safety",
         "At most one leader is elected in a term.",
     ),
     _raft(
-        raft.ElectionNeedsQuorum,
+        elections.ElectionNeedsQuorum,
         f"{RAFT}, section 5.2",
         "A candidate becomes leader only after a majority of the members voted for it.",
     ),
     _raft(
-        raft.OneVotePerTerm,
+        memory.OneVotePerTerm,
         f"{RAFT}, section 5.2",
         "A server votes for at most one candidate in a term, over restarts too.",
     ),
     _raft(
-        raft.TermNeverGoesBack,
+        memory.TermNeverGoesBack,
         f"{RAFT}, section 5.1",
         "A server's term only grows, over restarts too.",
     ),
     _raft(
-        raft.DurableVote,
+        memory.DurableVote,
         f"{RAFT}, Figure 2: votedFor is persistent",
         "A server does not forget its vote of the present term.",
     ),
     _raft(
-        raft.CommitNeedsQuorum,
+        commits.CommitNeedsQuorum,
         f"{RAFT}, sections 5.3 and 5.4.2",
         "A leader commits an entry only when a majority of the members holds it.",
     ),
     _raft(
-        raft.CommitNeverGoesBack,
+        commits.CommitNeverGoesBack,
         f"{RAFT}, Figure 2: commitIndex",
         "A running server's commit index only grows.",
     ),

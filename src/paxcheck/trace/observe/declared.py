@@ -17,6 +17,7 @@ ORDER = {
     "file": "each node's own (that of the file is the true one, and is not needed)",
 }
 ENTRIES = {"memory": "as the node acts on it", "disk": "as it is on disk, which lags behind"}
+STORED = {True: "when they are on disk", False: "perhaps before they are on disk"}
 DURABLE = {"paxos": "promises and votes", "raft": "terms, votes and entries", "lease": "nothing"}
 
 
@@ -42,11 +43,22 @@ def rows(declaration: Declaration) -> list[tuple[str, str]]:
         ("when the state is taken", STATE[about.state_taken]),
         ("must survive a restart", durable(about)),
         *([("a promise covers", PROMISE[about.promise])] if "paxos" in about.family else []),
-        *([("a node's log is shown", ENTRIES[about.entries])] if "raft" in about.family else []),
+        *(_of_raft(about) if "raft" in about.family else []),
         ("a node's messages to itself are logged", yes[about.self_messages]),
         ("one message may be received twice", yes[about.duplicates]),
         ("the members may change", yes[about.membership]),
         ("the log may begin after the nodes did", yes[about.starts_late]),
+    ]
+
+
+def _of_raft(about: Declaration) -> list[tuple[str, str]]:
+    both = "yes" if about.accounted else "no"
+    if about.unsent:
+        both += f", but for answers: {', '.join(sorted(about.unsent))}"
+    return [
+        ("a term and a vote are shown", STORED[about.stored_first]),
+        ("a node's log is shown", ENTRIES[about.entries]),
+        ("each message has a line at both ends", both),
     ]
 
 

@@ -60,8 +60,8 @@ class Observer:
             if rule.name not in declaration.cannot
         }
         self.table: dict[type[Fact], list[Handler]] = {kind: [] for kind in FACTS}
-        for monitor in self.monitors.values():
-            handlers = monitor.handlers()
+        for taker in (*self.world.indexes.values(), *self.monitors.values()):
+            handlers = taker.handlers()
             for kind in FACTS:
                 if kind.__name__ in handlers:
                     self.table[kind].append(handlers[kind.__name__])
