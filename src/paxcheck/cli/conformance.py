@@ -73,8 +73,8 @@ def _as_json(result: Conformance, model: str) -> dict[str, Any]:
         }
     links = result.causality
     broken = [
-        {"name": name, "verdict": "violated", "file": file, "line": line, "message": why}
-        for (name, line, why), file in zip(result.broken, result.broken_files, strict=True)
+        {"name": p.name, "verdict": "violated", "file": p.file, "line": p.line, "message": p.reason}
+        for p in result.broken
     ]
     return {
         "verdict": words[result.verdict],

@@ -53,12 +53,22 @@ class Envelope:
     """One message on its way to one receiver. As a trigger: the delivery of that message."""
 
     __slots__ = ("_hash", "key", "message", "to")
+    _hash: int
+    key: tuple[Any, ...]
 
     def __init__(self, to: str, message: Message) -> None:
         self.to = to
         self.message = message
-        self._hash = hash((to, message))
-        self.key = ((3, to), order_key(message))
+
+    def __getattr__(self, name: str) -> Any:
+        # Called once for each of the two: a replay of a long run needs neither.
+        if name == "_hash":
+            self._hash = hash((self.to, self.message))
+            return self._hash
+        if name == "key":
+            self.key = ((3, self.to), order_key(self.message))
+            return self.key
+        raise AttributeError(name)
 
     @property
     def sender(self) -> str:

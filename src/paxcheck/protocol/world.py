@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
+from paxcheck.protocol.growing import History
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import State
 from paxcheck.protocol.node import Node
@@ -67,6 +68,12 @@ class NodeView:
             return OrderedSet(value) if shape.declared[field].kind == "ghost" else thaw(value)
         return getattr(shape.prototype, field)
 
+    def remembered(self, *fields: str) -> History[Any]:
+        """What the node remembers in these ghost fields, as one history that only grows."""
+        if self._reads is not None:
+            self._reads.update([(self._index, field) for field in fields])
+        return History([self._local[self._shape.names.index(field)] for field in fields])
+
     def __repr__(self) -> str:
         inside = ", ".join(
             f"{n}={show(v)}" for n, v in zip(self._shape.names, self._local, strict=False)
@@ -93,6 +100,10 @@ class WorldView:
 
     def __getitem__(self, name: str) -> Any:
         return self._view(self._system.index[name])
+
+    def remembered(self, kind: type[N], *fields: str) -> History[Any]:
+        """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
+        return sum([node.remembered(*fields) for node in self.nodes(kind)], History[Any](()))
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
