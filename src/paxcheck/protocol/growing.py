@@ -32,7 +32,7 @@ class _Line:
     def __init__(self, items: Sequence[Any] = ()) -> None:
         self.items = list(items)
         self.places = {item: n for n, item in enumerate(items)}
-        self.folds: dict[Any, tuple[Any, list[int], Any]] = {}
+        self.folds: dict[Any, _Fold] = {}
 
 
 class Growing:
@@ -42,11 +42,11 @@ class Growing:
     its own. Equal versions hold the same items.
     """
 
-    __slots__ = ("_length", "line")
+    __slots__ = ("length", "line")
 
     def __init__(self, line: _Line | None = None, length: int = 0) -> None:
         self.line = line or _Line()
-        self._length = length
+        self.length = length
 
     def plus(self, items: Collection[Any]) -> Growing:
         """The set with these items; the very same one when it has them all."""
@@ -54,11 +54,11 @@ class Growing:
         if not new:
             return self
         new = new if len(new) == 1 else ordered(new)
-        line, length = self.line, self._length + len(new)
-        if line.items[self._length : length] == new:
+        line, length = self.line, self.length + len(new)
+        if line.items[self.length : length] == new:
             return Growing(line, length)  # the same step, taken once more
-        if len(line.items) > self._length:
-            line = _Line(line.items[: self._length])
+        if len(line.items) > self.length:
+            line = _Line(line.items[: self.length])
         for item in new:
             line.places[item] = len(line.items)
             line.items.append(item)
@@ -66,28 +66,28 @@ class Growing:
 
     def since(self, length: int) -> list[Any]:
         """The items after the first `length`, as they came."""
-        return self.line.items[length : self._length]
+        return self.line.items[length : self.length]
 
     def __contains__(self, item: object) -> bool:
-        return self.line.places.get(item, self._length) < self._length
+        return self.line.places.get(item, self.length) < self.length
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     def __iter__(self) -> Iterator[Any]:
-        if self._length > LONGEST:
+        if self.length > LONGEST:
             raise LongHistory(f"its history has more than {LONGEST:,} items")
         return iter(self.since(0))
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if not isinstance(other, Growing) or self._length != other._length:
+        if not isinstance(other, Growing) or self.length != other.length:
             return False
         return self.line is other.line or set(self.since(0)) == set(other.since(0))
 
     def __hash__(self) -> int:
-        return hash(self._length)
+        return hash(self.length)
 
 
 class History(Generic[T]):
@@ -119,20 +119,44 @@ class History(Generic[T]):
 
     def fold(self, kind: type[F], *args: Any) -> F:
         """`kind(*args)` after `add(item)` of each item; it goes on where it was, if it can."""
-        parts = [part for part in self._parts if isinstance(part, Growing)]
-        if len(parts) < len(self._parts) or not parts:
+        parts = self._parts
+        first = parts[0] if parts else None
+        if not isinstance(first, Growing):
             return _added(kind(*args), self)
-        lines = [part.line for part in parts]
-        key = (kind, *map(id, args), *map(id, lines[1:]))
-        _, seen, state = lines[0].folds.get(key, (None, [0] * len(parts), None))
-        if state is None or any(len(p) < n for p, n in zip(parts, seen, strict=True)):
-            seen, state = [0] * len(parts), kind(*args)
-        for part, length in zip(parts, seen, strict=True):
-            if length < len(part):
-                _added(state, part.since(length))
-        # The lines and the arguments are kept with it, so that no other object gets their ids.
-        lines[0].folds[key] = ((lines, args), [len(part) for part in parts], state)
-        return state
+        key = (kind, *map(id, args), len(parts))
+        known = first.line.folds.get(key)
+        if known is None or not known.goes_on(parts):
+            # The arguments are kept with it, so that no other object gets their ids.
+            known = first.line.folds[key] = _Fold(kind(*args), args, parts)
+        known.take(parts)
+        return known.state
+
+
+class _Fold:
+    """A fold of some lines of history, and how far it has seen each of them."""
+
+    __slots__ = ("_args", "_lines", "_seen", "state")
+
+    def __init__(self, state: Any, args: tuple[Any, ...], parts: Sequence[Any]) -> None:
+        self.state = state
+        self._args = args
+        self._lines = [part.line for part in parts]
+        self._seen = [0] * len(parts)
+
+    def goes_on(self, parts: Sequence[Any]) -> bool:
+        """Whether these are later versions of the same histories."""
+        lines, seen = self._lines, self._seen
+        return all(
+            [p.line is lines[n] and p.length >= seen[n] for n, p in enumerate(parts)],
+        )
+
+    def take(self, parts: Sequence[Any]) -> None:
+        """Add what is new."""
+        seen = self._seen
+        for n, part in enumerate(parts):
+            if part.length > seen[n]:
+                _added(self.state, part.since(seen[n]))
+                seen[n] = part.length
 
 
 def fold(items: Iterable[Any], kind: type[F], *args: Any) -> F:

@@ -103,7 +103,14 @@ class WorldView:
 
     def remembered(self, kind: type[N], *fields: str) -> History[Any]:
         """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
-        return sum([node.remembered(*fields) for node in self.nodes(kind)], History[Any](()))
+        shapes, locals_, reads = self._system.shapes, self._world.locals, self._reads
+        parts: list[Any] = []
+        for i, node in enumerate(self._system.nodes):
+            if isinstance(node, kind):
+                parts += [locals_[i][shapes[i].names.index(field)] for field in fields]
+                if reads is not None:
+                    reads.update([(i, field) for field in fields])
+        return History(parts)
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
