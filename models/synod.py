@@ -305,8 +305,8 @@ class Synod(Protocol):
         if not issubclass(step.before.kind, Acceptor) or step.fault:
             return None
         # The history tells, not the field `promised`: an acceptor that forgot still promised.
-        past = highest(step.before.remembered("promises_made", "votes_cast"))
         new = [v for v in [step.after.vote] if v and v != step.before.vote]
+        past = highest(step.before.remembered("promises_made", "votes_cast")) if new else None
         return properties.no_vote_below_promise(step.node, past, new)
 
     # Not vacuous -----------------------------------------------------------------------------

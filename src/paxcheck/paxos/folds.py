@@ -7,13 +7,16 @@ right; when something is not, `paxcheck.paxos.properties` goes through everythin
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from paxcheck.paxos.history import Promised, Proposed, Voted
 from paxcheck.paxos.vocabulary import Ballot, Vote
 from paxcheck.protocol import QuorumSystem
 from paxcheck.protocol.growing import fold
+
+
+R = TypeVar("R", Proposed, Voted)
 
 
 class FirstVotes:
@@ -72,66 +75,54 @@ class OnePromise:
 
 
 class Adopted:
-    """Whether each proposal has the value of the latest earlier vote: of its own quorum (B3), or
-    with `quorums` of some quorum (P2c).
+    """Whether each proposal has the value of the latest earlier vote of its own quorum (B3).
 
-    A vote that comes late, in a ballot below proposals that were made already, is compared with
-    those whose quorum it is in. In a run of Paxos there are none: it had promised their ballots.
+    `quorums`: that quorum must be one of phase 1 too; then P2c holds. A vote that comes late, in a
+    ballot below proposals that were made already, is compared with those whose quorum it is in. In
+    a run of Paxos there are none: it had promised their ballots.
     """
 
     def __init__(self, quorums: QuorumSystem | None = None) -> None:
         self._quorums = quorums
-        self._votes: dict[str, list[tuple[Ballot, str]]] = {}
-        self._made: dict[str, list[tuple[Ballot, int]]] = {}
-        self._proposals: list[Proposed] = []
-        self._relies_on: list[frozenset[str]] = []
-        self._wrong: set[int] = set()
+        self._votes: dict[str, list[Voted]] = {}
+        self._made: dict[str, list[Proposed]] = {}
+        self._wrong: set[Proposed] = set()
 
     @property
     def holds(self) -> bool:
-        """Whether no proposal is against it."""
+        """Whether all proposals have."""
         return not self._wrong
 
     def add(self, item: Proposed | Voted) -> None:
-        """One item more."""
+        """One proposal or vote more."""
         if isinstance(item, Proposed):
-            self._proposals.append(item)
-            self._relies_on.append(frozenset())
-            self._judge(len(self._proposals) - 1)
+            for acceptor in item.quorum:
+                _put(self._made.setdefault(acceptor, []), item)
+            self._judge(item)
             return
-        _put(self._votes.setdefault(item.acceptor, []), (item.ballot, item.value))
+        _put(self._votes.setdefault(item.acceptor, []), item)
         made = self._made.get(item.acceptor, [])
-        later = [n for _, n in made[_after(made, item.ballot) :]]
-        for number in {*later, *self._wrong}:
-            self._judge(number)
+        later = made[_after(made, item.ballot) :]
+        for proposal in {*later, *self._wrong}:
+            self._judge(proposal)
 
-    def _judge(self, number: int) -> None:
-        """Find a quorum whose latest earlier vote, if any, has the value."""
-        proposal = self._proposals[number]
-        mine = frozenset(proposal.quorum)
-        relied = self._relies_on[number]
-        candidates: Iterable[frozenset[str]] = [mine]
-        if self._quorums is not None:
-            all_ = self._quorums.minimal1
-            candidates = [*[q for q in all_ if q <= mine], *[q for q in all_ if not q <= mine]]
-        found = next((q for q in candidates if self._allows(proposal, q)), None)
-        (self._wrong.add if found is None else self._wrong.discard)(number)
-        for acceptor in (found or mine) - relied:
-            _put(self._made.setdefault(acceptor, []), (proposal.ballot, number))
-        self._relies_on[number] = relied | (found or mine)
+    def _judge(self, proposal: Proposed) -> None:
+        enough = self._quorums is None or self._quorums.phase1(proposal.quorum)
+        right = enough and self._allows(proposal, proposal.quorum)
+        (self._wrong.discard if right else self._wrong.add)(proposal)
 
     def _allows(self, proposal: Proposed, quorum: frozenset[str]) -> bool:
         """Whether all latest earlier votes of a quorum have the value (it may be several votes)."""
-        last: list[tuple[Ballot, str]] = []
+        last: list[Voted] = []
         for acceptor in quorum:
             votes = self._votes.get(acceptor, [])
             for at in range(_after(votes, proposal.ballot, equal=True) - 1, -1, -1):
-                if last and votes[at][0] < last[0][0]:
+                if last and votes[at].ballot < last[0].ballot:
                     break
-                if last and last[0][0] < votes[at][0]:
+                if last and last[0].ballot < votes[at].ballot:
                     last = []
                 last.append(votes[at])
-        return all(value == proposal.value for _, value in last)
+        return all(vote.value == proposal.value for vote in last)
 
 
 class Highest:
@@ -151,23 +142,23 @@ def highest(history: Iterable[Promised | Voted]) -> Ballot | None:
     return fold(history, Highest).ballot
 
 
-def _ballot(row: tuple[Ballot, Any]) -> Ballot:
-    return row[0]
+def _ballot(row: Proposed | Voted) -> Ballot:
+    return row.ballot
 
 
-def _put(rows: list[Any], row: tuple[Ballot, Any]) -> None:
-    """Put a row in its place. It is nearly always the last one."""
-    if not rows or rows[-1][0] < row[0]:
+def _put(rows: list[R], row: R) -> None:
+    """Put a row in its place by its ballot. It is nearly always the last one."""
+    if not rows or rows[-1].ballot < row.ballot:
         rows.append(row)
     else:
         insort(rows, row, key=_ballot)
 
 
-def _after(rows: list[Any], ballot: Ballot, equal: bool = False) -> int:
+def _after(rows: Sequence[R], ballot: Ballot, equal: bool = False) -> int:
     """How many rows are of lower ballots (and, without `equal`, of this one)."""
-    if not rows or rows[-1][0] < ballot:
+    if not rows or rows[-1].ballot < ballot:
         return len(rows)
     at = bisect_left(rows, ballot, key=_ballot)
-    while not equal and at < len(rows) and rows[at][0] == ballot:
+    while not equal and at < len(rows) and rows[at].ballot == ballot:
         at += 1
     return at

@@ -85,9 +85,9 @@ def b2(quorums: QuorumSystem) -> Broken | None:
 
 def b3(proposals: Iterable[Proposed], votes: Iterable[Voted]) -> Broken | None:
     """B3: a ballot's value is that of the latest earlier vote in its quorum (PTP, section 2.1)."""
+    if _adopted(proposals, votes, None):
+        return None
     if isinstance(proposals, History) and isinstance(votes, History):
-        if fold(votes + proposals, Adopted).holds:
-            return None
         proposals, votes = proposals.everything(), votes.everything()
     cast = list(votes)
     for proposal in proposals:
@@ -108,10 +108,8 @@ def p2c(
     """P2c: for each proposal there is a quorum in which no acceptor ever voted in an earlier
     ballot, or the latest such vote has the proposal's value (PMS, section 2.2).
     """
-    if isinstance(proposals, History) and isinstance(votes, History):
-        if fold(votes + proposals, Adopted, quorums).holds:
-            return None
-        proposals, votes = proposals.everything(), votes.everything()
+    if _adopted(proposals, votes, quorums):
+        return None
     cast = list(votes)
     for proposal in proposals:
         safe = any(
@@ -127,6 +125,16 @@ def p2c(
                 (proposal, *against),
             )
     return None
+
+
+def _adopted(
+    proposals: Iterable[Proposed], votes: Iterable[Voted], quorums: QuorumSystem | None
+) -> bool:
+    """Whether a history that grows shows at once that all proposals are right."""
+    if not isinstance(proposals, History) or not isinstance(votes, History):
+        return False
+    args = () if quorums is None else (quorums,)
+    return fold(votes + proposals, Adopted, *args).holds
 
 
 def _allows(proposal: Proposed, votes: list[Voted]) -> bool:

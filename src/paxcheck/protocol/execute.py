@@ -238,7 +238,10 @@ class _GhostSet:
 
 @dataclass(frozen=True, slots=True)
 class NodeShape:
-    """All that is fixed about one node: how a local state is laid out and what surrounds it."""
+    """All that is fixed about one node: how a local state is laid out and what surrounds it.
+
+    `twice`: run each handler a second time, to see that it does the same again.
+    """
 
     prototype: Node
     network: str
@@ -249,6 +252,7 @@ class NodeShape:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     initial: Local
+    twice: bool = True
 
     @property
     def name(self) -> str:
@@ -275,7 +279,7 @@ class NodeShape:
             run = Run(self, where, prefix, sent)
             outcome = self._run_once(run, local, method, message)
             again = Run(self, where, prefix, sent)
-            if outcome is not None or run.taken:
+            if self.twice and (outcome is not None or run.taken):
                 self._same(outcome, self._run_once(again, local, method, message), where, method)
             reads |= run.reads
             if outcome is not None:

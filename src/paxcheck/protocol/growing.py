@@ -27,11 +27,11 @@ class LongHistory(PaxcheckError):
 class _Line:
     """One line of history: its items as they came, and the folds that have seen them."""
 
-    __slots__ = ("folds", "items", "places")
+    __slots__ = ("folds", "items", "known")
 
     def __init__(self, items: Sequence[Any] = ()) -> None:
         self.items = list(items)
-        self.places = {item: n for n, item in enumerate(items)}
+        self.known = set(items)
         self.folds: dict[Any, _Fold] = {}
 
 
@@ -59,9 +59,8 @@ class Growing:
             return Growing(line, length)  # the same step, taken once more
         if len(line.items) > self.length:
             line = _Line(line.items[: self.length])
-        for item in new:
-            line.places[item] = len(line.items)
-            line.items.append(item)
+        line.items += new
+        line.known.update(new)
         return Growing(line, length)
 
     def since(self, length: int) -> list[Any]:
@@ -69,7 +68,7 @@ class Growing:
         return self.line.items[length : self.length]
 
     def __contains__(self, item: object) -> bool:
-        return self.line.places.get(item, self.length) < self.length
+        return item in self.line.known and item not in self.line.items[self.length :]
 
     def __len__(self) -> int:
         return self.length
@@ -145,10 +144,10 @@ class _Fold:
 
     def goes_on(self, parts: Sequence[Any]) -> bool:
         """Whether these are later versions of the same histories."""
-        lines, seen = self._lines, self._seen
-        return all(
-            [p.line is lines[n] and p.length >= seen[n] for n, p in enumerate(parts)],
-        )
+        for part, line, seen in zip(parts, self._lines, self._seen, strict=True):
+            if part.line is not line or part.length < seen:
+                return False
+        return True
 
     def take(self, parts: Sequence[Any]) -> None:
         """Add what is new."""

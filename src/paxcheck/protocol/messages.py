@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from paxcheck.protocol.values import Record, Value, order_key, show
+from paxcheck.protocol.values import Record, order_key, parts_getter, show
 
 
 class Message(Record):
@@ -21,9 +21,7 @@ class Message(Record):
         if "sender" in inspect.get_annotations(cls):
             raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
         super().__init_subclass__(**kwargs)
-
-    def _parts(self) -> tuple[Value, ...]:
-        return (self.sender, *super()._parts())
+        cls._parts = parts_getter(("sender", *cls._fields))  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
@@ -38,10 +36,11 @@ class Message(Record):
 def stamped(message: Message, sender: str) -> Message:
     """The same message with its sender filled in."""
     copy = object.__new__(message.__class__)
-    copy.__dict__.update(message.__dict__)
-    copy.__dict__["sender"] = sender
-    copy.__dict__.pop("_hash", None)
-    copy.__dict__.pop("_key", None)
+    for name in message._fields:  # pyright: ignore[reportPrivateUsage]
+        object.__setattr__(copy, name, getattr(message, name))
+    object.__setattr__(copy, "sender", sender)
+    if getattr(message, "_checked", False):
+        object.__setattr__(copy, "_checked", True)
     return copy
 
 

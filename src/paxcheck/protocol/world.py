@@ -103,14 +103,11 @@ class WorldView:
 
     def remembered(self, kind: type[N], *fields: str) -> History[Any]:
         """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
-        shapes, locals_, reads = self._system.shapes, self._world.locals, self._reads
-        parts: list[Any] = []
-        for i, node in enumerate(self._system.nodes):
-            if isinstance(node, kind):
-                parts += [locals_[i][shapes[i].names.index(field)] for field in fields]
-                if reads is not None:
-                    reads.update([(i, field) for field in fields])
-        return History(parts)
+        places = self._system.ghosts_of(kind, fields)
+        if self._reads is not None:
+            self._reads.update(places)
+        locals_ = self._world.locals
+        return History([locals_[i][at] for (i, _), at in places.items()])
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.

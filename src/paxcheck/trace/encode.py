@@ -18,12 +18,11 @@ def encode(value: Value) -> Json:
     if value.__class__ in _AS_THEY_ARE:
         return value
     if isinstance(value, Record):
-        held = value.__dict__
         fields: dict[str, Any] = {}
         if isinstance(value, Message):
             fields = {"type": type(value).__name__, "sender": value.sender}
         for name in value._fields:  # pyright: ignore[reportPrivateUsage]
-            part = held[name]
+            part = getattr(value, name)
             fields[name] = part if part.__class__ in _AS_THEY_ARE else encode(part)
         return fields
     if isinstance(value, tuple):

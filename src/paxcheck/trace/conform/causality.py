@@ -16,7 +16,7 @@ from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
-from paxcheck.trace.conform.keys import key_of, message_key
+from paxcheck.trace.conform.keys import Key, key_of, message_key
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import Causality
 
@@ -34,7 +34,7 @@ class Links:
         self._unsent: dict[Line, None] = {}
         self._cycle: tuple[Line, ...] = ()
         self._silent: set[str] = set()  # nodes of which some event does not say what it sent
-        self._coming: Counter[str] = Counter()
+        self._coming: Counter[Key] = Counter()
         self.without_state = self.without_sent = 0
 
     def read(self, place: Place) -> None:
@@ -107,8 +107,8 @@ class Links:
 def _cycle(stuck: Iterable[Iterable[Place]]) -> tuple[Line, ...]:
     """The lines of one cycle, in the order of the files; empty when there is none."""
     graph: nx.DiGraph[Line] = nx.DiGraph()
-    senders: dict[str, Line] = {}
-    takers: list[tuple[str, Line]] = []
+    senders: dict[Key, Line] = {}
+    takers: list[tuple[Key, Line]] = []
     for queue in stuck:
         last: Line | None = None
         for place in queue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from paxcheck.trace.conform.keys import message_key, text_of_encoded
+from paxcheck.trace.conform.keys import Key, message_key, text_of_encoded
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import PropertyResult
 from paxcheck.trace.events import Clock
@@ -35,9 +35,9 @@ class Stamps:
     """What the events say of their order, and of which message is which, besides the content."""
 
     _last: dict[str, tuple[Clock, Place]] = field(default_factory=dict[str, tuple[Clock, Place]])
-    _sent: dict[str, tuple[Clock, Place]] = field(default_factory=dict[str, tuple[Clock, Place]])
-    _mids: dict[str | int, tuple[str, Place]] = field(
-        default_factory=dict[str | int, tuple[str, Place]]
+    _sent: dict[Key, tuple[Clock, Place]] = field(default_factory=dict[Key, tuple[Clock, Place]])
+    _mids: dict[str | int, tuple[bytes, Place]] = field(
+        default_factory=dict[str | int, tuple[bytes, Place]]
     )
     _found: dict[str, _Found] = field(default_factory=dict[str, _Found])
 

@@ -44,6 +44,8 @@ class Handlers(System):
 
     def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
         super().__init__(protocol, memo=memo)
+        # That handlers are deterministic is found out where a model is checked.
+        self.shapes = tuple([replace(shape, twice=False) for shape in self.shapes])
         self.transit: Transit = TRANSITS[protocol.network]
         self.net = TRANSITS[protocol.network]
         self.positions: tuple[dict[str, int], ...] = tuple([_places(s, True) for s in self.shapes])
@@ -97,7 +99,8 @@ class Handlers(System):
     def _remembering(self, i: int, before: Local, outcome: Outcome) -> Outcome:
         after = outcome.local
         memories = [before[at].plus(after[at]) for at in self._ghosts[i]]
-        return replace(outcome, local=self._with_ghosts(i, after, memories))
+        local = self._with_ghosts(i, after, memories)
+        return Outcome(local, outcome.sent, outcome.choices, outcome.rules, outcome.error)
 
     def _with_ghosts(self, i: int, local: Local, values: Sequence[object]) -> Local:
         fields = list(local)

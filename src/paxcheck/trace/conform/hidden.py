@@ -17,7 +17,7 @@ from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
-from paxcheck.trace.conform.keys import key_of, message_key
+from paxcheck.trace.conform.keys import Key, key_of, message_key
 from paxcheck.trace.conform.matching import No, match
 from paxcheck.trace.describe import changed_fields, describe
 from paxcheck.trace.events import Event
@@ -88,7 +88,7 @@ class Known:
     nodes of which no step is missing: only faults may have hit them.
     """
 
-    delivered: Mapping[str, Envelope]
+    delivered: Mapping[Key, Envelope]
     past: Mapping[str, Sequence[Past]]
     whole: Collection[str]
 

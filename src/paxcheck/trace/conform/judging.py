@@ -1,15 +1,16 @@
-"""Judges the invariants of a model along one run: each only where something that it reads changed."""
+"""Judges the invariants of a model along one run, where something that they read has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from paxcheck.protocol.execute import NodeFault
 from paxcheck.protocol.growing import LONGEST, LongHistory
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import NetworkFault, Transition
-from paxcheck.protocol.world import Part, World, WorldView
+from paxcheck.protocol.world import Part, StepView, World, WorldView
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.places import Place
 
@@ -54,16 +55,19 @@ class Judge:
         self._steps = [j for j in self.judged if j.prop.kind == "step_invariant"]
         self._errors = [j for j in self.judged if j.prop.kind == "no_exception"]
         self._life = 1
+        self._asks = False  # whether any property looks at messages
 
-    def take(self, place: Place, life: int, found: Found) -> None:
+    def take(self, place: Place, life: int, found: Found, fields: Sequence[str]) -> None:
         """Judge an event. Where it may have been several steps, all of them must be wrong.
 
-        `life`: the incarnation of its node.
+        `life`: the incarnation of its node; `fields`: those that are not as they were.
         """
         self._life = life
-        for judged in self._steps:
-            if judged.open:
-                self._note(judged, place, [self._step(judged, place, b, t) for b, t in found])
+        if self._steps:
+            views = [self.system.step_view(b, t) if t.world else None for b, t in found]
+            for judged in self._steps:
+                if judged.open:
+                    self._note(judged, place, [self._ask(judged, place, v) for v in views])
         for judged in self._errors:
             if judged.open:
                 errors = [t.outcome.error if t.outcome else None for _, t in found]
@@ -71,10 +75,11 @@ class Judge:
         worlds = [t.world for _, t in found if t.world is not None]
         if len(worlds) < len(found):
             return  # an exception: there is no world after it
-        changed = self._changed(*found[0]) if len(found) == 1 else None
+        changed = self._changed(found[0][1], fields) if len(found) == 1 else None
         for judged in self._worlds:
-            if judged.open and (judged.fresh or changed is None or judged.reads & changed):
-                self._note(judged, place, [self._world(judged, place, w) for w in worlds])
+            if changed is None or judged.fresh or not judged.reads.isdisjoint(changed):
+                if judged.open:
+                    self._note(judged, place, [self._world(judged, place, w) for w in worlds])
                 judged.fresh = changed is None
 
     def stop(self, why: str) -> None:
@@ -89,20 +94,18 @@ class Judge:
             judged.at, judged.life, judged.reason = place, self._life, reasons[0] or ""
 
     def _world(self, judged: Judged, place: Place, world: World) -> str | None:
-        asks = any(isinstance(part, type) for part in judged.reads)
+        asks = self._asks and any(isinstance(part, type) for part in judged.reads)
         if asks and len(world.network.cells()) > LONGEST:
             return _give_up(judged, place, f"more than {LONGEST:,} messages are in transit")
         reads: set[Part] = set()
-        try:
-            broken = judged.prop.judge(WorldView(self.system, world, reads))
-        except LongHistory as problem:
-            return _give_up(judged, place, problem.message)
-        judged.reads |= reads
-        return broken.reason if broken else None
+        reason = self._ask(judged, place, WorldView(self.system, world, reads))
+        if not reads <= judged.reads:
+            judged.reads |= reads
+            self._asks = self._asks or any(isinstance(part, type) for part in reads)
+        return reason
 
-    def _step(self, judged: Judged, place: Place, before: World, t: Transition) -> str | None:
-        view = self.system.step_view(before, t)
-        if view is None or (t.outcome and t.outcome.error):
+    def _ask(self, judged: Judged, place: Place, view: WorldView | StepView | None) -> str | None:
+        if view is None:
             return None
         try:
             broken = judged.prop.judge(view)
@@ -110,20 +113,15 @@ class Judge:
             return _give_up(judged, place, problem.message)
         return broken.reason if broken else None
 
-    def _changed(self, before: World, t: Transition) -> set[Part]:
+    def _changed(self, t: Transition, fields: Sequence[str]) -> set[Part]:
         """What a property may see otherwise after a step."""
-        assert t.world is not None
-        changed: set[Part] = set()
         node = t.step.node
-        if node is not None:
-            i = self.system.index[node]
-            shape = self.system.shapes[i]
-            old, new = before.locals[i], t.world.locals[i]
-            for name, a, b in zip(shape.names, old, new, strict=False):
-                if a is not b and a != b:
-                    changed.add((i, name))
-            if shape.stopped(old) != shape.stopped(new):
-                changed.add((i, "stopped"))
+        i = self.system.index[node] if node is not None else -1
+        changed: set[Part] = {(i, field) for field in fields}
+        if isinstance(t.step.trigger, NodeFault):
+            changed.add((i, "stopped"))
+        if not self._asks:
+            return changed
         trigger = t.step.trigger
         moved = list(t.outcome.sent) if t.outcome else []
         if isinstance(trigger, Envelope):

@@ -210,9 +210,9 @@ def shows(system: Handlers, i: int, local: Sequence[Any], event: Event) -> bool:
     return _state_differs(system, i, local, event.state) is None
 
 
-def _sent(outcome: Outcome) -> dict[str, list[str]]:
+def _sent(outcome: Outcome) -> dict[bytes, list[str]]:
     """What an outcome sent: each message as text, with its receivers."""
-    found: dict[str, list[str]] = {}
+    found: dict[bytes, list[str]] = {}
     for envelope in outcome.sent:
         receivers = found.setdefault(text_of(envelope.message), [])
         if envelope.to != PUBLISHED:
@@ -220,15 +220,15 @@ def _sent(outcome: Outcome) -> dict[str, list[str]]:
     return _sorted(found)
 
 
-def _told(event: Event) -> dict[str, list[str]]:
+def _told(event: Event) -> dict[bytes, list[str]]:
     """The same of what an event says that was sent."""
-    found: dict[str, list[str]] = {}
+    found: dict[bytes, list[str]] = {}
     for sent in event.sent or ():
         found.setdefault(text_of_encoded(sent.message), []).extend(sent.to)
     return _sorted(found)
 
 
-def _sorted(found: dict[str, list[str]]) -> dict[str, list[str]]:
+def _sorted(found: dict[bytes, list[str]]) -> dict[bytes, list[str]]:
     for receivers in found.values():
         receivers.sort()
     return found

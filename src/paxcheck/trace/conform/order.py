@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from paxcheck.trace.conform.causality import Links
-from paxcheck.trace.conform.keys import message_key
+from paxcheck.trace.conform.keys import Key, message_key
 from paxcheck.trace.conform.matching import No
 from paxcheck.trace.conform.places import Feed, Place
 from paxcheck.trace.conform.replay import Excuse, Replay
@@ -31,7 +31,7 @@ class _Waiting:
     """A node that waits: for the message of its first event in the queue."""
 
     no: No
-    key: str
+    key: Key
     sender: str
     since: int  # how many steps the sender had taken
     tried: bool = False
@@ -116,7 +116,7 @@ class Order:
         self.waited = True
         message = place.event.message or {}
         sender = str(message.get("sender", ""))
-        key = message_key(place.actor, message) if place.actor else ""
+        key = message_key(place.actor, message) if place.actor else b""
         self._waiting[place.actor] = _Waiting(no, key, sender, self._steps(sender))
 
     def _steps(self, node: str) -> int:

@@ -105,19 +105,20 @@ class Replay:
         self.replayed += 1
         before, step = found[0]
         self.latest = step
+        fields = self.tracks.changed(place.event.node, before, step.world)
         if place.event.event != "state":
             if self.keep_steps:
                 self.steps.append(step.step)
-            if not any(t.world is world for world, t in found):
-                # What is ignored leaves the world as it was.
-                self.judge.take(place, self.tracks.life(place), found)
+            if all(t.world is not world for world, t in found):
+                # What is ignored leaves the world as it was: there is nothing new to judge.
+                self.judge.take(place, self.tracks.life(place), found, fields)
         self.stamps.take(place)
         worlds = [t.world for _, t in found if t.world is not None]
         if len(worlds) > WIDEST:
             self._leave_behind()
         self.worlds = worlds[:WIDEST] or [before]
         self.ended = not worlds
-        self.tracks.take(place, before, step, worlds[0] if worlds else None)
+        self.tracks.take(place, before, step, fields)
         track = self.tracks.of.get(place.event.node or "")
         if track is not None:
             full = worlds and self.loose and known_in_full(self.system, place.event)

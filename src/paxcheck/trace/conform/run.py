@@ -111,7 +111,7 @@ class _Check:
 
     def _read_rest(self, refused: Refused | None, progress: Callable[[int], None] | None) -> None:
         """What follows a refusal is only counted; unless it sends what the refused event takes."""
-        wanted = ""
+        wanted = b""
         if refused is not None and refused.no.waits and refused.place.event.node:
             wanted = message_key(refused.place.event.node, refused.place.event.message or {})
         for place in self.feed.rest():

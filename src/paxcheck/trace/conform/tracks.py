@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from paxcheck.protocol.system import Transition
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.hidden import LOOK_BACK, Past
-from paxcheck.trace.conform.keys import key_of
+from paxcheck.trace.conform.keys import Key, key_of
 from paxcheck.trace.conform.places import Place
 
 RESTARTS: Final = ("crash", "amnesia", "torn")
@@ -44,15 +45,23 @@ class Tracks:
     def __init__(self, system: Handlers) -> None:
         self.system = system
         self.of = {name: Track() for name in system.names}
-        self.taken: OrderedDict[str, tuple[Envelope, Place]] = OrderedDict()
+        self.taken: OrderedDict[Key, tuple[Envelope, Place]] = OrderedDict()
 
     def life(self, place: Place) -> int:
         """The incarnation of an event's node, after the event."""
         track = self.of.get(place.event.node or "")
         return (track.life if track else 1) + (place.event.event in RESTARTS)
 
-    def take(self, place: Place, world: World, step: Transition, after: World | None) -> None:
-        """One event of a node: the world before and after the step that it is."""
+    def changed(self, node: str | None, before: World, after: World | None) -> list[str]:
+        """The fields of a node, also its ghosts, that a step changed."""
+        if node not in self.system.index or after is None or after is before:
+            return []
+        i = self.system.index[node]
+        rows = zip(self.system.shapes[i].names, before.locals[i], after.locals[i], strict=False)
+        return [name for name, old, new in rows if old is not new and old != new]
+
+    def take(self, place: Place, world: World, step: Transition, fields: Sequence[str]) -> None:
+        """One event of a node: the world before it, the step that it is, and what it changed."""
         track = self.of.get(place.event.node or "")
         if track is None:
             return
@@ -68,11 +77,8 @@ class Tracks:
         track.past.append(Past(before, kept, outcome.sent if outcome else ()))
         if outcome is not None:
             track.denied = tuple([call for call in outcome.rules if not call.allowed])
-        if after is not None and after is not world:
-            now = after.locals[i]
-            for name, at in self.system.positions[i].items():
-                if before[at] is not now[at] and before[at] != now[at]:
-                    track.changed[name] = (place, track.life)
+        for name in fields:
+            track.changed[name] = (place, track.life)
         if isinstance(trigger, Envelope) and self.system.network != "set":
             self.taken[key_of(trigger)] = (trigger, place)
             if len(self.taken) > REMEMBERED:

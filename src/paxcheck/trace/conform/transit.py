@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol, TypeAlias
 
 from paxcheck.protocol.messages import PUBLISHED, Envelope
-from paxcheck.trace.conform.keys import key_of
+from paxcheck.trace.conform.keys import Key, key_of
 from paxcheck.trace.conform.table import ABSENT, Table
 
 State: TypeAlias = Table[Any]
@@ -23,11 +23,11 @@ FAR: Final = 20_000
 class Transit(Protocol):
     """A network of `paxcheck.protocol.network` that also finds a message by its key."""
 
-    def find(self, state: State, sender: str, to: str, key: str) -> Envelope | None:
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
         """The envelope of that key between these nodes, if it can be delivered now."""
         ...
 
-    def in_transit(self, state: State, key: str) -> bool:
+    def in_transit(self, state: State, key: Key) -> bool:
         """Whether a copy of it is in transit, also one that must wait for others."""
         ...
 
@@ -78,12 +78,12 @@ class SetTransit:
 
     duplicate = lose
 
-    def find(self, state: State, sender: str, to: str, key: str) -> Envelope | None:
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
         """What was ever sent can be delivered."""
         found = state.cells().get(key)
         return found[1] if found else None
 
-    def in_transit(self, state: State, key: str) -> bool:
+    def in_transit(self, state: State, key: Key) -> bool:
         """The same."""
         return key in state.cells()
 
@@ -109,7 +109,7 @@ class BagTransit:
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """One more copy of each."""
         cells = state.cells()
-        more: dict[str, tuple[int, Envelope]] = {}
+        more: dict[Key, tuple[int, Envelope]] = {}
         for envelope in envelopes:
             key = key_of(envelope)
             known = more.get(key) or cells.get(key)
@@ -138,12 +138,12 @@ class BagTransit:
         """One copy more."""
         return self.send(state, (envelope,))
 
-    def find(self, state: State, sender: str, to: str, key: str) -> Envelope | None:
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
         """Any copy can be delivered."""
         found = state.cells().get(key)
         return found[1] if found else None
 
-    def in_transit(self, state: State, key: str) -> bool:
+    def in_transit(self, state: State, key: Key) -> bool:
         """The same."""
         return key in state.cells()
 
@@ -209,7 +209,7 @@ class FifoTransit:
         """A second copy at the end of the channel."""
         return self.send(state, (envelope,))
 
-    def find(self, state: State, sender: str, to: str, key: str) -> Envelope | None:
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
         """Only the head of a channel can be delivered."""
         cells = state.cells()
         numbers = cells.get((sender, to))
@@ -218,7 +218,7 @@ class FifoTransit:
         head = cells[sender, to, numbers[0][0]]
         return head[1] if head[0] == key else None
 
-    def in_transit(self, state: State, key: str) -> bool:
+    def in_transit(self, state: State, key: Key) -> bool:
         """Whether it stands anywhere in a channel."""
         return any(key == other for queue in _queues(state) for other, _ in queue)
 
@@ -243,7 +243,7 @@ def _latest(state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
     return _in_order(found[:most]), more
 
 
-def _queues(state: State) -> Iterator[list[tuple[str, Envelope]]]:
+def _queues(state: State) -> Iterator[list[tuple[Key, Envelope]]]:
     """What stands in each channel, in the order of the channels."""
     cells = state.cells()
     for channel in sorted([key for key in cells if len(key) == 2]):
