@@ -1,47 +1,102 @@
-"""What a replay of a native trace in a model says, as text and as JSON."""
+"""What a replay of a trace in a model says, in every format."""
 
 from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Sequence
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
+from paxcheck import __version__
 from paxcheck.cli.saved import protocol_of
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
+from paxcheck.trace.conform.clocks import RULES
+from paxcheck.trace.conform.outputs import CONFORMANCE, as_json, as_verdict, quoted
 from paxcheck.trace.conform.text import as_text
-from paxcheck.trace.read import read_trace
+from paxcheck.trace.lines import STDIN
+from paxcheck.trace.observe.outputs import as_github, as_junit, as_sarif
+from paxcheck.trace.observe.run import AUTO, is_native
+from paxcheck.trace.observe.texts import lines_of
+from paxcheck.trace.read import open_trace
+
+Progress = Callable[[int], None]
 
 
-def replayed(files: Sequence[str], model: str | None, output: str) -> int:
-    """Replay native traces in a model (that of the header when none is named); prints, and returns
-    the exit code. Several files are of one system: one for each node, say."""
-    if output not in ("text", "json"):
-        raise UsageError(f"--format {output} is for logs; a replay has text and json")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `paxcheck validate`, as far as they matter for a replay."""
+
+    model: str | None = None
+    output: str = "text"
+    source: str = AUTO
+    map_file: Path | None = None
+    only: tuple[str, ...] = ()
+    all_of_them: bool = False
+    clock_error: float | None = None
+    follow: bool = False
+    shrink: Path | None = None
+
+
+def replayed(files: Sequence[str], options: Options) -> int:
+    """Replay traces in a model (that of the header when none is named); prints, and returns the
+    exit code. Several files are of one system: one for each node, say."""
+    _refuse(options)
+    terminal = sys.stderr.isatty()
+    started = time.perf_counter()
     collecting = gc.isenabled()
     gc.disable()  # events make no cycles of references: looking for them is lost time
     try:
-        result, name = _result(files, model)
+        with _spooled(files) as paths:
+            result, model = _result(files, paths, options, _show if terminal else None)
+            result = quoted(result, model, _opener(files, paths))
     finally:
         if collecting:
             gc.enable()
-    if output == "json":
-        click.echo(json.dumps(_as_json(result, name), ensure_ascii=False))
-    else:
-        click.echo(printable_lines(as_text(result, name)))
+    if terminal:
+        click.echo("\r\033[K", nl=False, err=True)
+    click.echo(_rendered(result, model, options, time.perf_counter() - started))
     return {"holds": 0, "violated": 1, "undetermined": 3}[result.verdict]
 
 
-def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
+def _refuse(options: Options) -> None:
+    """Options that mean nothing here are refused, so that nobody believes in them."""
+    if options.follow:
+        raise UsageError(
+            "--follow watches logs; a replay reads a trace to its end", hint="leave it out"
+        )
+    if options.shrink is not None:
+        raise UsageError(
+            "--shrink makes logs smaller; a replay ends at the first event that is refused",
+            hint="leave it out, or judge a log without --model",
+        )
+    if options.clock_error is not None:
+        raise UsageError(
+            "--clock-error is for the leases of a log; a replay trusts no clock of seconds",
+            hint="leave it out",
+        )
+
+
+def _result(
+    files: Sequence[str], paths: Sequence[str], options: Options, progress: Progress | None
+) -> tuple[Conformance, str]:
     """The result, and the name of the model."""
-    traces = [read_trace(Path(file)) for file in files]
+    if options.map_file is not None or options.source not in (AUTO, "native"):
+        what = "--map" if options.map_file is not None else f"--from {options.source}"
+        raise UsageError(f"{what} is for logs; {files[0]} is a native trace", hint="leave it out")
+    traces = [open_trace(path, name) for name, path in zip(files, paths, strict=True)]
     headers = [msgspec.structs.replace(trace.header, note=None, steps=None) for trace in traces]
     for trace, header in zip(traces, headers, strict=True):
         if header != headers[0]:
@@ -49,52 +104,59 @@ def _result(files: Sequence[str], model: str | None) -> tuple[Conformance, str]:
                 f"the headers of {traces[0].path} and {trace.path} differ",
                 hint="files that are replayed together are of one system in one configuration",
             )
-    protocol = protocol_of(traces[0], model)
-    return conform(traces, System(protocol), protocol.properties()), protocol.name()
+    protocol = protocol_of(traces[0], options.model)
+    properties = protocol.properties()
+    names = _wanted(protocol, options.only)
+    judged = [p for p in properties if not names or p.name in names]
+    result = conform(traces, System(protocol), judged, progress=progress)
+    return result, protocol.name()
 
 
-def _as_json(result: Conformance, model: str) -> dict[str, Any]:
-    refusal = result.refusal
-    words = {"holds": "ok", "violated": "violated", "undetermined": "not_observable"}
-    said = "violated" if refusal is not None and not result.undecided else "ok"
-    if result.undecided or (not result.replayed and refusal is None):
-        said = "not_observable"
-    conformance: dict[str, Any] = {"name": "conformance", "verdict": said}
-    if refusal is not None:
-        conformance |= {
-            "file": refusal.file,
-            "line": refusal.line,
-            "node": refusal.node,
-            "rule": refusal.rules[0][0].rule if refusal.rules else None,
-            "message": refusal.reason,
-            "rules": [{"rule": c.rule, "said": str(c), "about": doc} for c, doc in refusal.rules],
-            "nearest": list(refusal.nearest),
-            "explanations": list(refusal.explanations),
-        }
-    links = result.causality
-    broken = [
-        {"name": p.name, "verdict": "violated", "file": p.file, "line": p.line, "message": p.reason}
-        for p in result.broken
-    ]
-    return {
-        "verdict": words[result.verdict],
-        "format": "native",
-        "model": model,
-        "files": result.path.split(", "),
-        "events": result.events,
-        "checks": result.replayed,
-        "properties": [conformance, *broken],
-        "hidden": [
-            {"file": h.file, "line": h.line, "node": h.node, "ways": list(h.ways)}
-            for h in result.hidden
-        ],
-        "causality": {
-            "delivered": links.delivered,
-            "again": links.again,
-            "in_transit": links.in_transit,
-            "unsent": [{"file": file, "line": line} for file, line in links.unsent],
-            "cycle": [{"file": file, "line": line} for file, line in links.cycle],
-        },
-        "not_compared": {"state": result.without_state, "sent": result.without_sent},
-        "undecided": result.undecided,
-    }
+def _wanted(protocol: Protocol, only: Sequence[str]) -> set[str]:
+    """The properties to judge (empty: all). That every event is a step is judged in any case."""
+    known = [p.name for p in protocol.properties() if p.kind in ("invariant", "step_invariant")]
+    for name in only:
+        if name not in (CONFORMANCE, *RULES, *known):
+            raise UsageError(
+                f"{protocol.name()} has no property {name!r} that a replay judges",
+                hint=f"properties: {', '.join([CONFORMANCE, *RULES, *known])}",
+            )
+    return set(only)
+
+
+def _rendered(result: Conformance, model: str, options: Options, seconds: float) -> str:
+    if options.output == "json":
+        return json.dumps(as_json(result, model, seconds), ensure_ascii=False)
+    if options.output == "text":
+        return printable_lines(as_text(result, model, options.all_of_them))
+    verdict = as_verdict(result, model, seconds)
+    if options.output == "junit":
+        return as_junit(verdict)
+    if options.output == "sarif":
+        return as_sarif(verdict, __version__)
+    return printable_lines(as_github(verdict))
+
+
+@contextmanager
+def _spooled(files: Sequence[str]) -> Generator[list[str]]:
+    """The paths to open. Standard input is kept in a file, so that its lines can be quoted."""
+    if STDIN not in files:
+        yield list(files)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as out:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        yield [str(path) if file == STDIN else file for file in files]
+
+
+def _opener(files: Sequence[str], paths: Sequence[str]) -> Callable[[str], Iterable[bytes]]:
+    where = dict(zip(files, paths, strict=True))
+    return lambda name: lines_of(where.get(name, name))
+
+
+def _show(events: int) -> None:
+    click.echo(f"\r\033[K{events:,} events", nl=False, err=True)
+
+
+__all__ = ["Options", "is_native", "replayed"]

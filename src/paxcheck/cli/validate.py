@@ -76,7 +76,11 @@ def command(
     """
     if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
         # It needs networkx, which takes longer to load than most logs take to read.
-        return import_module("paxcheck.cli.conformance").replayed(files, model, output)
+        conformance = import_module("paxcheck.cli.conformance")
+        options = conformance.Options(
+            model, output, form, map_file, only, all_of_them, clock_error, follow, shrink
+        )
+        return conformance.replayed(files, options)
     if follow:
         return _followed(files, form, map_file, only, clock_error, output)
     terminal = sys.stderr.isatty()

@@ -15,7 +15,6 @@ from paxcheck.paxos.vocabulary import Ballot, Vote
 from paxcheck.protocol import QuorumSystem
 from paxcheck.protocol.growing import fold
 
-
 R = TypeVar("R", Proposed, Voted)
 
 

@@ -96,13 +96,14 @@ class Conformance:
     that do not say their state, or what they sent: that was not compared. `hidden`: what must have
     happened and is not in the trace. `undecided`: why nothing can be said (then `refusal` is the
     event that could not be explained, which a longer search might explain). `nodes`: how often each
-    node started. `stopped`: the error that ended the reading; `notes`: what else to know.
+    node started. `stopped`: the error that ended the reading; `notes`: what else to know; `format`:
+    how the files were read.
 
     `verdict`: holds (every event is a step of the model and no property is broken), violated, or
     undetermined (there was nothing to check, or it could not be decided).
     """
 
-    path: str
+    files: tuple[str, ...]
     events: int
     replayed: int
     refusal: Refusal | None
@@ -115,6 +116,7 @@ class Conformance:
     nodes: dict[str, int] = field(default_factory=dict[str, int])
     stopped: str = ""
     notes: tuple[str, ...] = ()
+    format: str = "native"
 
     @property
     def broken(self) -> tuple[PropertyResult, ...]:

@@ -50,7 +50,7 @@ def conform(
         whole = handlers.names if complete or not loose else ()
     replay = start(handlers, properties, loose, whole)
     check = _Check(replay, Feed(traces), len(traces))
-    return check.run(", ".join(one.path for one in traces), progress)
+    return check.run(tuple([one.path for one in traces]), progress)
 
 
 def steps(trace: Trace, system: System) -> tuple[Step, ...]:
@@ -72,7 +72,7 @@ class _Check:
         self.order = Order(replay, feed, self.links, files)
         self.comes_later = False  # the message of the refused event stands far behind it
 
-    def run(self, path: str, progress: Callable[[int], None] | None) -> Conformance:
+    def run(self, files: tuple[str, ...], progress: Callable[[int], None] | None) -> Conformance:
         replay, links = self.replay, self.links
         refused: Refused | None = None
         problem: TraceError | None = None
@@ -89,7 +89,7 @@ class _Check:
             found = refusal(replay.system, world, place, refused.no, replay.tracks, told)
             undecided = self._doubt(refused)
         result = Conformance(
-            path=path,
+            files=files,
             events=self.feed.read,
             replayed=replay.replayed,
             refusal=found,

@@ -9,8 +9,10 @@ SHOWN = 10
 """How many of the lines of one kind are listed; the rest is counted."""
 
 
-def as_text(result: Conformance, model: str) -> str:
-    """What a replay in the model of that name says, in full."""
+def as_text(result: Conformance, model: str, all_of_them: bool = False) -> str:
+    """What a replay in the model of that name says. `all_of_them`: list every hidden step and every
+    message that nobody sent, not only the first ones."""
+    most = None if all_of_them else SHOWN
     lines: list[str] = []
     if result.refusal is not None:
         lines += _refused(result.refusal, model)
@@ -19,16 +21,16 @@ def as_text(result: Conformance, model: str) -> str:
         lines.append(f"  {file}:{line}: is in a cycle: it would have to happen before itself")
     for prop in result.broken:
         lines += _broken(prop)
-    lines += [f"{file}:{line}: no line sends this message" for file, line in links.unsent[:SHOWN]]
-    if len(links.unsent) > SHOWN:
+    lines += [f"{file}:{line}: no line sends this message" for file, line in links.unsent[:most]]
+    if most and len(links.unsent) > most:
         lines.append(f"    and {len(links.unsent) - SHOWN:,} more that no line sends")
-    for hidden in result.hidden[:SHOWN]:
+    for hidden in result.hidden[:most]:
         ways = " or: ".join(hidden.ways)
         lines.append(f"{hidden.file}:{hidden.line}: before this, and not in the trace: {ways}")
-    if len(result.hidden) > SHOWN:
+    if most and len(result.hidden) > most:
         lines.append(f"    and before {len(result.hidden) - SHOWN:,} more lines")
     lines += _unjudged(result)
-    lines.append(f"{result.replayed:,} of {count(result.events, 'event')} are steps of {model}")
+    lines.append(f"{result.replayed:,} of {result.events:,} events are steps of {model}")
     held = sum([prop.verdict == "holds" for prop in result.properties])
     if held:
         lines.append(
