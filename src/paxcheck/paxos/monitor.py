@@ -145,6 +145,10 @@ class Monitor:
         """Breaches that could only be judged when the whole log was read."""
         return ()
 
+    def cut(self) -> Iterable[Breach]:
+        """The same where the rest of the log cannot be read, and may be what makes it right."""
+        return ()
+
     def doubt(self, why: str) -> None:
         """Count a case that the log cannot decide."""
         self.unsure[why] = self.unsure.get(why, 0) + 1

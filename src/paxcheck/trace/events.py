@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from paxcheck.paxos.facts import Clock
+
 VERSION = 1
 
 Kind = Literal["behavior", "trace"]
@@ -27,10 +29,6 @@ EventName = Literal[
     "partition",
     "heal",
 ]
-
-
-Clock = int | dict[str, int]
-"""A Lamport clock (one number) or a vector clock (node -> number)."""
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

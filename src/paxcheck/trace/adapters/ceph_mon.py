@@ -61,6 +61,7 @@ DECLARATION = Declaration(
             _NO_VALUES,
         ),
         "message-integrity": "messages have no identity in this log",
+        "message-causality": "messages have no identity in this log",
     },
 )
 

@@ -14,6 +14,8 @@ from paxcheck.paxos.facts import (
     Applied,
     Booted,
     Campaigned,
+    Clock,
+    ClockRead,
     CommitAdvanced,
     Crashed,
     Decided,
@@ -233,6 +235,8 @@ class _Reader:
                 raise TraceError(
                     f"this {event.message.type} has no {field}", where=Where(self.file, number)
                 )
+        if event.clock is not None:
+            found.append(_clock(event, event.clock, at))
         tell = self.table.get(type(event))
         if tell is not None:
             found += tell(event, at, node)
@@ -326,6 +330,14 @@ _ANSWERS: dict[str, Any] = {
     "vote": "vote",
     "appended": "append",
 }
+
+
+def _clock(event: LogEvent, clock: Clock, at: dict[str, Any]) -> Fact:
+    if isinstance(event, SendEvent):
+        return ClockRead(clock=clock, of="send", mid=event.mid, **at)
+    if isinstance(event, ReceiveEvent):
+        return ClockRead(clock=clock, of="receive", mid=event.mid, **at)
+    return ClockRead(clock=clock, **at)
 
 
 def _boot(event: log.BootEvent, at: dict[str, Any], node: _Node) -> Iterator[Fact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from paxcheck.paxos.causality import clock_text, goes_back, is_later
 from paxcheck.trace.conform.keys import Key, message_key, text_of_encoded
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import PropertyResult
@@ -63,7 +64,10 @@ class Stamps:
         last = self._last.get(node)
         if last is not None and goes_back(last[0], clock):
             self._note(
-                CLOCKS, place, f"{node}'s clock was {last[0]}, and now it is {clock}", last[1]
+                CLOCKS,
+                place,
+                f"{node}'s clock was {clock_text(last[0])}, and now it is {clock_text(clock)}",
+                last[1],
             )
         self._last[node] = (clock, place)
         found = self._found.setdefault(CLOCKS, _Found())
@@ -76,7 +80,8 @@ class Stamps:
             self._note(
                 CLOCKS,
                 place,
-                f"{node} takes this {kind} at {clock}, and it was sent at {sent[0]}",
+                f"{node} takes this {kind} at {clock_text(clock)}, "
+                f"and it was sent at {clock_text(sent[0])}",
                 sent[1],
             )
 
@@ -95,20 +100,6 @@ class Stamps:
             says = "the clock before" if name == CLOCKS else "what was sent"
             mention = Mention(earlier.file, earlier.line, earlier.event.node or "", says)
             found.at, found.reason, found.earlier = place, reason, (mention,)
-
-
-def goes_back(before: Clock, after: Clock) -> bool:
-    """Whether a clock of one node is less than it was."""
-    if isinstance(before, int) or isinstance(after, int):
-        return isinstance(before, int) and isinstance(after, int) and after < before
-    return any(after.get(node, 0) < number for node, number in before.items())
-
-
-def is_later(sent: Clock, taken: Clock) -> bool:
-    """Whether the clock of a delivery may be that of a message sent at the other one."""
-    if isinstance(sent, int) or isinstance(taken, int):
-        return not (isinstance(sent, int) and isinstance(taken, int)) or taken > sent
-    return sent != taken and all(taken.get(node, 0) >= n for node, n in sent.items())
 
 
 def _result(name: str, found: _Found) -> PropertyResult:

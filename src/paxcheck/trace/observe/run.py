@@ -131,7 +131,7 @@ def validate_files(
                 observer.take(log.facts(), progress)
         except TraceError as problem:
             stopped = problem
-        observer.finish()
+        observer.finish(whole=stopped is None)
         if stopped is None:
             stopped = _unread(log, observer)
         if stopped is not None and not observer.breaches:
