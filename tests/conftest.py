@@ -4,5 +4,5 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-for folder in (HERE / "counts", HERE / "models", HERE / "soundness"):
+for folder in (HERE / "counts", HERE / "models", HERE / "soundness", HERE / "trace"):
     sys.path.insert(0, str(folder))

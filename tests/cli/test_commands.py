@@ -144,7 +144,7 @@ def test_save_show_validate(tmp_path: Path) -> None:
         "      (models/synod.py:125, Acceptor.keeps_promise)\n"
         "  node a1, incarnation 1\n"
         "  before: promised 1.p2, vote nothing\n"
-        "  after:  vote {'ballot': {'round': 1, 'proposer': 'p1'}, 'value': 'x'}\n"
+        '  after:  vote {"ballot":{"round":1,"proposer":"p1"},"value":"x"}\n'
         f"  {file}:6: the delivery of Prepare to a1: since then promised 1.p2\n"
         f"    | {written[5]}\n"
         f"  {file}:10: the delivery of Accept to a1\n"

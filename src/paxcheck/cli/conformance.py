@@ -18,17 +18,20 @@ import msgspec
 
 from paxcheck import __version__
 from paxcheck.cli.saved import protocol_of
+from paxcheck.loading import load_model
+from paxcheck.paxos.facts import Fact
 from paxcheck.plain import printable_lines
-from paxcheck.protocol.errors import UsageError
+from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform import Conformance, conform
+from paxcheck.trace.conform.bridge import conform_log
 from paxcheck.trace.conform.clocks import RULES
 from paxcheck.trace.conform.outputs import CONFORMANCE, as_json, as_verdict, quoted
 from paxcheck.trace.conform.text import as_text
-from paxcheck.trace.lines import STDIN
+from paxcheck.trace.lines import STDIN, TraceError
 from paxcheck.trace.observe.outputs import as_github, as_junit, as_sarif
-from paxcheck.trace.observe.run import AUTO, is_native
+from paxcheck.trace.observe.run import AUTO, is_native, opened
 from paxcheck.trace.observe.texts import lines_of
 from paxcheck.trace.read import open_trace
 
@@ -60,7 +63,10 @@ def replayed(files: Sequence[str], options: Options) -> int:
     gc.disable()  # events make no cycles of references: looking for them is lost time
     try:
         with _spooled(files) as paths:
-            result, model = _result(files, paths, options, _show if terminal else None)
+            if any(map(is_native, paths)):
+                result, model = _trace(files, paths, options, _show if terminal else None)
+            else:
+                result, model = _log(files, paths, options)
             result = quoted(result, model, _opener(files, paths))
     finally:
         if collecting:
@@ -89,7 +95,32 @@ def _refuse(options: Options) -> None:
         )
 
 
-def _result(
+def _log(files: Sequence[str], paths: Sequence[str], options: Options) -> tuple[Conformance, str]:
+    """A log of an implementation, replayed slot by slot."""
+    if any(name != CONFORMANCE for name in options.only):
+        raise UsageError(
+            "--property is for the properties of a log or of a trace; the replay of a log judges "
+            f"only {CONFORMANCE}: whether every step is one of the model",
+            hint="leave out --property, or --model",
+        )
+    assert options.model is not None
+    model = load_model(options.model).protocol
+    names = dict(zip(paths, files, strict=True))
+
+    def named(fact: Fact) -> Fact:
+        msgspec.structs.force_setattr(fact, "file", names.get(fact.file, fact.file))
+        return fact
+
+    try:
+        with opened(paths, options.source, None, options.map_file) as log:
+            return conform_log(map(named, log.facts()), log.declaration, model), model.name()
+    except TraceError as problem:
+        if problem.where is not None:
+            problem.where = Where(names.get(problem.where.file, "-"), problem.where.line)
+        raise
+
+
+def _trace(
     files: Sequence[str], paths: Sequence[str], options: Options, progress: Progress | None
 ) -> tuple[Conformance, str]:
     """The result, and the name of the model."""
@@ -157,6 +188,3 @@ def _opener(files: Sequence[str], paths: Sequence[str]) -> Callable[[str], Itera
 
 def _show(events: int) -> None:
     click.echo(f"\r\033[K{events:,} events", nl=False, err=True)
-
-
-__all__ = ["Options", "is_native", "replayed"]

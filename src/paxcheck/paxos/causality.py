@@ -16,6 +16,9 @@ from paxcheck.paxos.monitor import Breach, Monitor, Observed
 
 Mid: TypeAlias = "str | int"
 
+MOST_LOOKS = 100
+"""For so many messages that nobody sent it is found out whether the sender's log goes on."""
+
 
 class MessageCausality(Monitor):
     """What was received was sent before. In logs that are read in order this is one look-up.
@@ -34,6 +37,7 @@ class MessageCausality(Monitor):
         self.behind: dict[str, deque[Sent | Received]] = {}
         self.waits: dict[Mid, list[str]] = {}
         self.shows_sends = False
+        self.looked = 0
 
     def on_Sent(self, fact: Sent) -> None:
         if fact.mid is None:
@@ -102,10 +106,32 @@ class MessageCausality(Monitor):
         if not self.shows_sends or sender is None or not sender.whole:
             self.doubt("the log of a sender is not there, begins late, or has holes")
             return
+        if not self._goes_on(fact):
+            self.doubt("the log of a sender may end before it sent a message")
+            return
         self.checks += 1
         yield self.breach(
             f"{fact.node} receives message {fact.mid} from {fact.sender}, which never sent it", fact
         )
+
+    def _goes_on(self, fact: Received) -> bool:
+        """Whether the sender's log has an event that is later than this receipt, so that it has the
+        sending too, if there was one. All that is later than the receipt is left behind with it."""
+        if self.looked == MOST_LOOKS:
+            return False
+        self.looked += 1
+        reached = {fact.node: list(self.behind[fact.node])}
+        todo = [fact.node]
+        while todo and fact.sender not in reached:
+            mids = {later.mid for later in reached[todo.pop()] if isinstance(later, Sent)}
+            for node, queue in self.behind.items():
+                taken = (
+                    n for n, f in enumerate(queue) if isinstance(f, Received) and f.mid in mids
+                )
+                if node not in reached and (first := next(taken, None)) is not None:
+                    reached[node] = list(queue)[first:]
+                    todo.append(node)
+        return fact.sender in reached
 
     def _cycle(self, senders: dict[Mid | None, Sent]) -> Breach:
         """Everybody waits for somebody: going from one to the next comes back to one of them."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
 
 from paxcheck.protocol.errors import short_path
 from paxcheck.protocol.execute import Act, RuleCall
@@ -13,10 +17,11 @@ from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.keys import message_key
 from paxcheck.trace.conform.matching import No, what
-from paxcheck.trace.conform.nearest import nearest
+from paxcheck.trace.conform.nearest import MOST, nearest
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import Refusal
 from paxcheck.trace.conform.tracks import Track, Tracks
+from paxcheck.trace.describe import describe
 from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
 from paxcheck.trace.observe.verdict import Mention
@@ -34,6 +39,10 @@ def refusal(
     event = place.event
     node = event.node if event.node in system.index else None
     track = tracks.of[node] if node else Track()
+    if event.event == "state" and not no.rules:
+        # What it holds and sent follows from its steps: what said no in the latest one?
+        denied = [(call, system.docs[call.rule]) for call in track.denied]
+        no = replace(no, rules=tuple(denied))
     fields = _fields(system, node, no) if node else []
     earlier = [(name, *track.changed[name]) for name in fields if name in track.changed]
     life = tracks.life(place)
@@ -44,6 +53,7 @@ def refusal(
         at = again[1]
         evidence.append(Mention(at.file, at.line, node or "", f"{what(at.event)}, before", 0))
     evidence.append(Mention(place.file, place.line, event.node or "", what(event), life))
+    no = replace(no, rules=tuple([(_told_call(call), doc) for call, doc in no.rules]))
     return Refusal(
         event=place.number,
         line=place.line,
@@ -52,7 +62,7 @@ def refusal(
         rules=no.rules,
         sources=tuple([_source(system, node, call.rule) for call, _ in no.rules]) if node else (),
         file=place.file,
-        nearest=nearest(system, world, event),
+        nearest=nearest(system, world, event) or _has_sent(track, event),
         explanations=explanations,
         incarnation=life,
         before=", ".join(f"{name} {show(value)}" for name, value in held.items()),
@@ -128,7 +138,25 @@ def _claim(no: No, event: Event, held: dict[str, object]) -> str:
     other = [n for n, v in held.items() if n in state and state[n] != encode(v)]
     if differs is not None and differs.field and differs.field not in other:
         other.append(differs.field)
-    return ", ".join(f"{name} {state[name]}" for name in other if name in state)
+    return ", ".join(f"{name} {told(state[name])}" for name in other if name in state)
+
+
+def _told_call(call: RuleCall) -> RuleCall:
+    """A question to a rule as people read it."""
+    return replace(call, args=tuple([show(arg) for arg in call.args]))
+
+
+def _has_sent(track: Track, event: Event) -> tuple[str, ...]:
+    """What a node sent in its latest steps, where a trace says that it sent something else."""
+    wanted = {sent.message.get("type") for sent in event.sent or ()}
+    sent = {e.message: None for past in track.past for e in past.sent}
+    found = [f"it sent {describe(m)}" for m in sent if type(m).__name__ in wanted]
+    return tuple(found[-MOST:])
+
+
+def told(value: Any) -> str:
+    """A value of a trace, as JSON; null is nothing, as a model's None is."""
+    return "nothing" if value is None else msgspec.json.encode(value).decode()
 
 
 def _waiting(system: Handlers, world: World, event: Event) -> str:

@@ -47,7 +47,11 @@ class Refused:
 
 
 class Order:
-    """Takes all events of a feed. `waited`: some event had to wait for a later line."""
+    """Takes all events of a feed.
+
+    `waited`: some event had to wait. `causal`: all is in one file, and no event had to wait for a
+    later line of it: then the file is in the order in which things happened.
+    """
 
     def __init__(self, replay: Replay, feed: Feed, links: Links, files: int) -> None:
         self.replay = replay
@@ -55,7 +59,7 @@ class Order:
         self.links = links
         self.waited = files > 1
         self.network_steps = False
-        self._causal = files == 1  # so far each message was sent in a line before
+        self.causal = files == 1  # so far each message was sent in a line before
         self._queues: dict[str, deque[Place]] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._held = 0
@@ -135,7 +139,7 @@ class Order:
                     if refused is not None:
                         return refused
                     if len(self._queues[actor]) < before:
-                        moved, self._causal = True, False
+                        moved, self.causal = True, False
         return None
 
     def _is_there(self, actor: str) -> bool:
@@ -170,7 +174,7 @@ class Order:
 
     def _overdue(self) -> Refused | None:
         """Explain what should have been sent long ago, while the sender is not far away."""
-        if not self._causal:
+        if not self.causal:
             return None
         for actor, waiting in list(self._waiting.items()):
             late = self._steps(waiting.sender) - waiting.since >= PATIENCE

@@ -26,8 +26,8 @@ REMEMBERED: Final = 2_000
 class Track:
     """One node: its last event, its life (from 1), where each field got its value, its steps.
 
-    `denied`: the rules that said no in its latest step. `known`: its local state, if the last event
-    says all that decides what it does next. `steps`: how many events it had.
+    `denied`: the rules that said no when it last asked any, or changed. `known`: its local state,
+    if the last event says all that decides what it does next. `steps`: how many events it had.
     """
 
     last: Place | None = None
@@ -75,7 +75,7 @@ class Tracks:
         before, trigger, outcome = world.locals[i], step.step.trigger, step.outcome
         kept = trigger if isinstance(trigger, (Envelope, Act)) else None
         track.past.append(Past(before, kept, outcome.sent if outcome else ()))
-        if outcome is not None:
+        if outcome is not None and (fields or outcome.rules):
             track.denied = tuple([call for call in outcome.rules if not call.allowed])
         for name in fields:
             track.changed[name] = (place, track.life)
