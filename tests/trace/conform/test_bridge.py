@@ -13,10 +13,12 @@ from paxos_world import PaxosWorld
 
 from paxcheck.cli.main import main
 from paxcheck.loading import load_model
+from paxcheck.paxos.facts import Unread
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.adapters import adapters
 from paxcheck.trace.conform import Conformance
 from paxcheck.trace.conform.bridge import conform_log
+from paxcheck.trace.conform.outputs import as_verdict
 from paxcheck.trace.lines import TraceError
 
 HERE = Path(__file__).parents[1]
@@ -335,3 +337,57 @@ def test_shared_recordings(capsys: pytest.CaptureFixture[str], file: str, line: 
     code, out = validate(capsys, str(SHARED / file))
     assert code == (1 if line else 0)
     assert not line or out.startswith(f"{SHARED / file}:{line}: synod refuses step")
+
+
+# --- how logs are read ------------------------------------------------------------------------
+
+REAL = RECORDINGS / "pypi-paxos" / "seed463.jsonl"
+
+
+def test_names_of_any_kind() -> None:
+    rows = REAL.read_text(encoding="utf-8").replace('"a3"', '"a 3 [é]"').splitlines()
+    refusal = replayed(rows).refusal
+    assert refusal is not None
+    assert (refusal.line, refusal.node) == (243, "a 3 [é]")
+    assert (
+        refusal.reason == "in slot 6: the delivery of Accept to a 3 [é] does nothing in the model"
+    )
+
+
+def test_parts_are_read_in_their_own_order(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    head, *rows = REAL.read_text(encoding="utf-8").splitlines()
+    old, new = tmp_path / "n.log.1", tmp_path / "n.log"
+    old.write_text("\n".join([head, *rows[:200]]), encoding="utf-8")
+    new.write_text("\n".join([head, *rows[200:]]), encoding="utf-8")
+    code, out = validate(capsys, str(old), str(new))
+    assert (code, out.splitlines()[0].split(": ")[0]) == (1, f"{new}:43")
+    code, again = validate(capsys, str(new), str(old))
+    *others, verdict = again.splitlines()
+    note = f"note: read in the order of their own numbers or times: {old}, {new}"
+    assert (code, [*others[:-1], verdict]) == (1, out.splitlines())
+    assert others[-1] == note
+
+
+def test_a_start_that_no_line_shows() -> None:
+    first = said("a", "promise", 2, votes=[]) | {"inc": 1}
+    second = said("a", "accepted", 2, value="x") | {"inc": 2}
+    found = replayed(log(*asked(2, {"b": [], "c": []}), first, second))
+    assert (found.verdict, found.nodes["a"]) == ("holds", 2)
+    with pytest.raises(TraceError) as caught:
+        replayed(log(*asked(2, {"b": [], "c": []}), second, first))
+    assert caught.value.message == "a's incarnation 1 comes after its incarnation 2"
+
+
+def test_what_was_not_read_is_told() -> None:
+    rows = log(*asked(2, {"b": [], "c": []}))
+    adapter: Any = adapters()["native"]
+    facts = [
+        *adapter.facts(enumerate(rows, 1), "log"),
+        Unread(node="", file="log", line=9, why="?"),
+    ]
+    declaration = adapter.declare([("log", rows[0].encode())])
+    found = conform_log(facts, declaration, load_model("synod").protocol)
+    assert (found.complete, found.notes[0]) == (False, "log:9: ?")
+    assert as_verdict(found, "synod").complete is False
