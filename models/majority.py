@@ -19,6 +19,7 @@ synod, so a run of this model can be tried there:
 
 from paxcheck import (
     Broken,
+    History,
     Node,
     Protocol,
     QuorumSystem,
@@ -150,11 +151,11 @@ class Majority(Protocol):
     def symmetry(self) -> list[list[str]]:
         return [[f"a{i}" for i in range(1, self.acceptors + 1)]]
 
-    def votes(self, world: WorldView) -> list[Voted]:
-        return [vote for a in world.nodes(Acceptor) for vote in a.votes_cast]
+    def votes(self, world: WorldView) -> History[Voted]:
+        return world.remembered(Acceptor, "votes_cast")
 
-    def proposals(self, world: WorldView) -> list[Proposed]:
-        return [proposal for p in world.nodes(Proposer) for proposal in p.proposals]
+    def proposals(self, world: WorldView) -> History[Proposed]:
+        return world.remembered(Proposer, "proposals")
 
     @invariant
     def agreement(self, world: WorldView) -> Broken | None:

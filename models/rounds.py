@@ -21,6 +21,7 @@ writes. That is the next rung, majority.
 
 from paxcheck import (
     Broken,
+    History,
     Node,
     Protocol,
     Scope,
@@ -101,8 +102,8 @@ class Rounds(Protocol):
     def symmetry(self) -> list[list[str]]:
         return [[f"a{i}" for i in range(1, self.acceptors + 1)]]
 
-    def votes(self, world: WorldView) -> list[Voted]:
-        return [vote for a in world.nodes(Acceptor) for vote in a.votes_cast]
+    def votes(self, world: WorldView) -> History[Voted]:
+        return world.remembered(Acceptor, "votes_cast")
 
     @invariant
     def agreement(self, world: WorldView) -> Broken | None:

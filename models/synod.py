@@ -20,6 +20,7 @@ Try: paxcheck check synod --without keeps_promise
 
 from paxcheck import (
     Broken,
+    History,
     Node,
     Property,
     Protocol,
@@ -50,6 +51,7 @@ from paxcheck.paxos import (
     Vote,
     Voted,
     chosen,
+    highest,
     latest,
     properties,
 )
@@ -219,11 +221,11 @@ class Synod(Protocol):
 
     # What the properties look at -------------------------------------------------------------
 
-    def votes(self, world: WorldView) -> list[Voted]:
-        return [vote for a in world.nodes(Acceptor) for vote in a.votes_cast]
+    def votes(self, world: WorldView) -> History[Voted]:
+        return world.remembered(Acceptor, "votes_cast")
 
-    def proposals(self, world: WorldView) -> list[Proposed]:
-        return [proposal for p in world.nodes(Proposer) for proposal in p.proposals]
+    def proposals(self, world: WorldView) -> History[Proposed]:
+        return world.remembered(Proposer, "proposals")
 
     def properties(self) -> tuple[Property, ...]:
         """All properties below, without those that say nothing in this configuration."""
@@ -288,8 +290,7 @@ class Synod(Protocol):
     @invariant
     def one_promise_per_ballot(self, world: WorldView) -> Broken | None:
         """No acceptor promises a ballot twice with different votes."""
-        made = [promise for a in world.nodes(Acceptor) for promise in a.promises_made]
-        return properties.one_promise_per_ballot(made)
+        return properties.one_promise_per_ballot(world.remembered(Acceptor, "promises_made"))
 
     @step_invariant
     def promise_never_goes_back(self, step: StepView) -> Broken | None:
@@ -306,9 +307,9 @@ class Synod(Protocol):
         if not issubclass(step.before.kind, Acceptor) or step.fault:
             return None
         # The history tells, not the field `promised`: an acceptor that forgot still promised.
-        past = {x.ballot for x in step.before.promises_made | step.before.votes_cast}
         new = [v for v in [step.after.vote] if v and v != step.before.vote]
-        return properties.no_vote_below_promise(step.node, max(past, default=None), new)
+        past = highest(step.before.remembered("promises_made", "votes_cast")) if new else None
+        return properties.no_vote_below_promise(step.node, past, new)
 
     # Not vacuous -----------------------------------------------------------------------------
 

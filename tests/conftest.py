@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-for folder in (HERE / "counts", HERE / "models", HERE / "soundness"):
+for folder in (HERE / "counts", HERE / "models", HERE / "soundness", HERE / "trace"):
     sys.path.insert(0, str(folder))
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and so would the runs

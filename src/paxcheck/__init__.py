@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paxcheck.protocol import (
     Broken,
+    History,
     Message,
     Node,
     Property,
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Broken",
+    "History",
     "Message",
     "Node",
     "Property",

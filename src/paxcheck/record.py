@@ -36,13 +36,16 @@ import msgspec
 
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace import log
+from paxcheck.trace.appending import open_log
 from paxcheck.trace.events import VERSION
 
 Fields: TypeAlias = Mapping[str, Any]
 StateNow: TypeAlias = Callable[[], Fields | Iterable[Fields] | None]
+ClockNow: TypeAlias = Callable[[], "int | Mapping[str, int]"]
 Told: TypeAlias = tuple[Any, ...] | list[tuple[Any, ...]] | None
-"""What a `describe` function returns: (peer, message) or (peer, message, mid); several in a list;
-None for a call that is not to be recorded."""
+"""What a `describe` function returns: (peer, message), (peer, message, mid) or, where messages have
+logical clocks, (peer, message, mid, clock); several in a list; None for a call that is not to be
+recorded."""
 
 LONGEST_VALUE = 100
 """Characters of a value that are written as they are; of a longer one a digest is."""
@@ -84,19 +87,24 @@ class Recorder:
         self._nodes: dict[str, NodeLog] = {}
         self._undo: list[Callable[[], None]] = []
         self._closed = False
-        self._file, cut = _opened(self.path, _ENCODE(self.header))
+        self._file, cut = open_log(self.path, _ENCODE(self.header))
         if cut:
             self._write(log.LostEvent(node="", note="the last line was cut off"))
 
-    def node(self, name: str, state: StateNow | None = None) -> NodeLog:
+    def node(
+        self, name: str, state: StateNow | None = None, logical_clock: ClockNow | None = None
+    ) -> NodeLog:
         """The log of one node. `state`: gives what it holds now, as fields of `State`.
 
-        Raises UsageError for a name that is taken.
+        `logical_clock`: gives its Lamport clock (a number) or vector clock (node -> number), for
+        every event that is not given one. It is asked under the lock of the log, so that clocks are
+        written in their order: it must not wait for another lock. Raises UsageError for a name that
+        is taken.
         """
         with self._lock:
             if name in self._nodes:
                 raise UsageError(f"the log of {name} is kept already")
-            node = self._nodes[name] = NodeLog(self, name, state)
+            node = self._nodes[name] = NodeLog(self, name, state, logical_clock)
             return node
 
     def close(self) -> None:
@@ -202,10 +210,17 @@ class NodeLog:
     Made by `Recorder.node`. All methods raise UsageError for fields that the format has not.
     """
 
-    def __init__(self, recorder: Recorder, name: str, state: StateNow | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        name: str,
+        state: StateNow | None,
+        logical_clock: ClockNow | None = None,
+    ) -> None:
         self.recorder = recorder
         self.name = name
         self._state = state
+        self._clock = logical_clock
         self._seq = 0
         self._held: dict[Any, log.State] = {}
         self._written = 0
@@ -218,6 +233,8 @@ class NodeLog:
             clock = self.recorder._clock  # pyright: ignore[reportPrivateUsage]
             if clock is not None and "time" not in fields:
                 fields["time"] = clock()
+            if self._clock is not None and fields.get("clock") is None:
+                fields["clock"] = self._clock()
             event = _checked(fields, _EVENTS.get(kind) or _unknown(kind))
             self.recorder._write(event)  # pyright: ignore[reportPrivateUsage]
             self._seq += 1
@@ -238,13 +255,25 @@ class NodeLog:
 
     # --- messages -----------------------------------------------------------------------------
 
-    def send(self, to: str | list[str], message: Fields, mid: str | int | None = None) -> None:
+    def send(
+        self,
+        to: str | list[str],
+        message: Fields,
+        mid: str | int | None = None,
+        clock: int | Mapping[str, int] | None = None,
+    ) -> None:
         """The node sends a message: fields of `Message`. Call it before it is really sent."""
-        self.event("send", to=to, message=_fields(message), mid=mid)
+        self.event("send", to=to, message=_fields(message), mid=mid, clock=clock)
 
-    def receive(self, sender: str, message: Fields, mid: str | int | None = None) -> None:
+    def receive(
+        self,
+        sender: str,
+        message: Fields,
+        mid: str | int | None = None,
+        clock: int | Mapping[str, int] | None = None,
+    ) -> None:
         """The node receives a message. Call it before the node acts on it."""
-        self.event("receive", sender=sender, message=_fields(message), mid=mid)
+        self.event("receive", sender=sender, message=_fields(message), mid=mid, clock=clock)
 
     def wrap_send(self, owner: Any, name: str, describe: Callable[..., Told]) -> None:
         """Record each call of a method that sends; `describe` gets its arguments (see `Told`)."""
@@ -444,36 +473,3 @@ def _each(told: Told) -> list[tuple[Any, ...]]:
     if told is None:
         return []
     return told if isinstance(told, list) else [told]
-
-
-def _opened(path: Path, header: bytes) -> tuple[int, bool]:
-    """The file, ready for appending, and whether a line that was cut off was removed."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    except OSError as problem:
-        raise UsageError(f"{path} cannot be written: {problem.strerror}") from None
-    with open(path, "rb") as old:
-        first = old.readline()
-        if first.endswith(b"\n") and first.rstrip() != header:
-            os.close(file)
-            raise UsageError(f"{path} is there already, and is not this log", hint="remove it")
-        if not first.endswith(b"\n"):  # new, or not even its header was written
-            os.ftruncate(file, 0)
-            os.write(file, header + b"\n")
-            return file, False
-        end = old.seek(0, os.SEEK_END)
-        whole = _end_of_last_line(old, end)
-    if whole < end:
-        os.ftruncate(file, whole)
-    return file, whole < end
-
-
-def _end_of_last_line(file: Any, end: int) -> int:
-    while end > 0:
-        start = max(0, end - 65536)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0

@@ -20,12 +20,13 @@ from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.record import Recorder
 from paxcheck.trace.conform import Conformance, conform
+from paxcheck.trace.conform.outputs import quoted
 from paxcheck.trace.conform.text import as_text as replay_text
 from paxcheck.trace.observe.run import is_native, validate_files
 from paxcheck.trace.observe.sources import AUTO
 from paxcheck.trace.observe.text import as_text
 from paxcheck.trace.observe.verdict import Answer, TraceVerdict
-from paxcheck.trace.read import read_trace
+from paxcheck.trace.read import open_trace
 
 Traced: TypeAlias = "str | os.PathLike[str] | Recorder"
 
@@ -95,9 +96,8 @@ def validate(
             "a model replays native traces (kind behavior or trace)",
             hint="judge logs with validate(None, ...)",
         )
-    result = conform(
-        [read_trace(Path(file)) for file in files], System(protocol), protocol.properties()
-    )
+    result = conform([open_trace(file) for file in files], System(protocol), protocol.properties())
+    result = quoted(result, protocol.name())
     answers: dict[str, Answer] = {"holds": "ok", "violated": "violated"}
     verdict = answers.get(result.verdict, "not_observable")
     return Verdict(verdict, replay_text(result, protocol.name()), result)

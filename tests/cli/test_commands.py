@@ -135,15 +135,25 @@ def test_save_show_validate(tmp_path: Path) -> None:
     shown = run("show", str(file)).output
     assert "Counterexample to agreement, 14 steps:" in shown
     assert f"{14} of 14 events are steps of majority" in run("validate", str(file), code=1).output
+    written = file.read_text().splitlines()
     refused = run("validate", str(file), "--model", "synod", code=1).output
     assert refused == (
         f"{file}:10: synod refuses step 9: the delivery of Accept to a1 does nothing in the model\n"
         "    rule keeps_promise(1.p1) said no\n"
         "      An acceptor that promised a ballot ignores every older one.\n"
+        "      (models/synod.py:125, Acceptor.keeps_promise)\n"
+        "  node a1, incarnation 1\n"
+        "  before: promised 1.p2, vote nothing\n"
+        "  after:  vote x@1.p1\n"
+        f"  {file}:6: the delivery of Prepare to a1: since then promised 1.p2\n"
+        f"    | {written[5]}\n"
+        f"  {file}:10: the delivery of Accept to a1\n"
+        f"    | {written[9]}\n"
         "  steps of the model that come nearest:\n"
         "    Accept(ballot 1.p1, value x) from p1: keeps_promise(1.p1) said no\n"
         "8 of 14 events are steps of synod\n"
-        "12 deliveries of known messages, 0 of them again, 4 messages never delivered, "
+        "12 properties judged and not broken, in 39 checks\n"
+        "6 deliveries of known messages, 0 of them again, 6 messages never delivered, "
         "0 never sent\n"
         "verdict: violated\n"
     )

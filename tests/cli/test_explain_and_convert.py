@@ -105,9 +105,9 @@ def test_a_run_is_explained() -> None:
     run("check", "majority", "--save", "run.jsonl", code=1)
     assert run("explain", "run.jsonl", code=1).output.endswith(
         "verdict: violated\n\nHow to read it:\n"
-        "  b3: B3: a ballot's value is that of the latest earlier vote in its quorum.\n"
-        "  stability: A chosen value stays chosen: a majority still holds it.\n"
         "  agreement: No two different values are chosen.\n"
+        "  stability: A chosen value stays chosen: a majority still holds it.\n"
+        "  b3: B3: a ballot's value is that of the latest earlier vote in its quorum.\n"
         "  The run step by step: paxcheck show run.jsonl\n"
     )
     assert run("explain", "run.jsonl", "--model", "synod", code=1).output.endswith(

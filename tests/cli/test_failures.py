@@ -147,8 +147,8 @@ def test_what_a_model_prints_is_no_result_elsewhere(tmp_path: Path) -> None:
         (("rules", str(path), "--format", "json"), 0),
         (("show", saved, "--model", str(path)), 0),
         (("convert", saved, "--model", str(path), "--to", "itf"), 0),
-        (("explain", saved, "--model", str(path)), 0),
-        (("validate", saved, "--model", str(path), "--format", "json"), 0),
+        (("explain", saved, "--model", str(path)), 1),
+        (("validate", saved, "--model", str(path), "--format", "json"), 1),
         (("recheck", certificate, "--format", "json"), 0),
     ]:
         done = process(*args)

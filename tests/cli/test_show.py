@@ -137,7 +137,7 @@ def test_a_file_that_was_cut_short(lines: int, told: str) -> None:
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:lines]))
     for command in ("show", "validate"):
         with pytest.raises(TraceError) as caught:
-            run(command, "run.jsonl")
+            run(command, "run.jsonl", "--model", "counting.py")
         assert str(caught.value) == (
             f"run.jsonl:{lines}: the file is cut short, or was edited: "
             f"its header says 4 steps, and {told}\n"

@@ -56,9 +56,9 @@ def test_rules_as_text() -> None:
         "synod, scope own-value: acceptors=3 proposers=2 learners=0 rounds=1 quorums=majority, "
         "set network, without adopts_latest_vote\n\nRules (switch one off: --without NAME)\n"
     )
-    assert "  adopts_latest_vote   Proposer, models/synod.py:81, switched off\n" in text
+    assert "  adopts_latest_vote   Proposer, models/synod.py:83, switched off\n" in text
     assert (
-        "  waits_for_votes   Learner, models/synod.py:151, of which there is none in this scope\n"
+        "  waits_for_votes   Learner, models/synod.py:153, of which there is none in this scope\n"
         "    A learner learns a value only when a quorum has voted for it in one ballot.\n"
     ) in text
 

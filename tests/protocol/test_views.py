@@ -73,6 +73,8 @@ LOOKS = (
     "a.both()",
     "a.many() == 3",
     "a.history() == 3",
+    "len(a.remembered('seen')) == 3",
+    "max(a.remembered('seen'), default=0) == 3",
     "not a.may_count(0)",
     "a.total == a.limit and not a.may_count(a.limit - a.total)",
     "a.double(a.total) == 6",
@@ -218,6 +220,16 @@ LOOKS_ONLY = "  only handlers and actions change a node; a property looks"
         (
             "world.sent(5)",
             "FILE:26: sent() is asked for 5, which is no class of messages\n  sent(Accepted)",
+        ),
+        (
+            "a.remembered('log')",
+            "FILE:26: A.log is asked for what it remembers, and is no ghost field\n"
+            "  the ghost fields of A: none",
+        ),
+        (
+            "world.remembered(A, 'y')",
+            "FILE:26: A.y is asked for what it remembers, and is no ghost field\n"
+            "  the ghost fields of A: none",
         ),
         ("world['c']", "FILE:26: there is no node 'c'\n  the nodes are a"),
         (

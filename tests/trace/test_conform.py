@@ -144,7 +144,10 @@ def test_a_changed_state_is_refused_at_its_line() -> None:
         result = checked(header(behavior), changed, protocol)
         assert result.refusal is not None
         assert result.refusal.line == number + 2
-        assert result.refusal.explanations == ()
+        assert result.refusal.explanations == (
+            "a crash and restart, a lost disk, another value on the disk and a duplicate "
+            "do not explain it",
+        )
 
 
 def test_a_message_that_nobody_sent() -> None:
@@ -186,7 +189,10 @@ def test_a_lost_disk_is_the_only_explanation() -> None:
     assert result.refusal.node == node
     assert len(result.refusal.explanations) == 1
     assert result.refusal.explanations[0].startswith(f"a lost disk of {node} between lines ")
-    assert result.refusal.explanations[0].endswith(f" and {result.refusal.line} explains it")
+    assert result.refusal.explanations[0].endswith(
+        f" and {result.refusal.line} explains it; a crash and restart, another value on the disk "
+        "and a duplicate do not"
+    )
 
 
 def test_a_duplicate_explains_a_second_delivery() -> None:

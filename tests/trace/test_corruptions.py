@@ -185,7 +185,7 @@ class Judged:
                 observer.take([fact])
         except TraceError as problem:
             self.refused = problem
-        observer.finish()
+        observer.finish(whole=self.refused is None)
         self.broken = observer.breaches
         self.second = contradictions(facts, self.declaration)
 

@@ -38,19 +38,19 @@ FUZZ = settings(
 )
 SEEDS = st.integers(min_value=0, max_value=2**48)
 COUNTS = {
-    "native": (21, 22),
+    "native": (21, 24),
     "facts": (6, 4),
     "etcd-log": (8, 8),
-    "maelstrom": (8, 8),
+    "maelstrom": (8, 10),
     "etcd-raft": (20, 18),
     "etcd-wal": (6, 4),
     "ccf": (8, 5),
     "ceph-mon": (8, 2),
-    "pysyncobj": (14, 13),
-    "paxos-composable": (16, 24),
-    "paxos-pypi": (13, 21),
-    "multi-paxos-example": (21, 28),
-    "paxi": (11, 12),
+    "pysyncobj": (14, 15),
+    "paxos-composable": (16, 29),
+    "paxos-pypi": (13, 26),
+    "multi-paxos-example": (21, 34),
+    "paxi": (11, 15),
     "tlc-json": (7, 17),
     "itf": (7, 17),
 }
@@ -297,7 +297,7 @@ READ: dict[str, tuple[bytes, int, int]] = {
     "beyond 64 bits, native": (
         NATIVE.replace(b'"term": 1', b'"term": 18446744073709551617'),
         21,
-        22,
+        24,
     ),
     "gz in name only": (RAFT, 20, 18),
     "gzipped": (gzip.compress(RAFT), 20, 18),

@@ -19,7 +19,9 @@ from paxcheck.trace.observe.sources import AUTO
 @form_option
 @map_option
 @click.option(
-    "--model", metavar="NAME", help="Of a run: replay it in this model, not in that of its header."
+    "--model",
+    metavar="NAME",
+    help="Replay in this model: a run (not in that of its header), or a log of Paxos.",
 )
 @clock_option
 def command(
@@ -36,7 +38,9 @@ def command(
     """
     if model is not None or (form == AUTO and map_file is None and any(map(is_native, files))):
         # It needs networkx, which takes longer to load than most logs take to read.
-        return import_module("paxcheck.cli.conformance").explained(files, model)
+        conformance = import_module("paxcheck.cli.conformance")
+        replay = conformance.Options(model, source=form, map_file=map_file, clock_error=clock_error)
+        return conformance.explained(files, replay)
     with progress_on(sys.stderr) as progress:
         verdict = validate_files(
             files, source=form, map_file=map_file, clock_error=clock_error, progress=progress

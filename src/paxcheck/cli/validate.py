@@ -36,7 +36,7 @@ from paxcheck.trace.observe.verdict import TraceVerdict, Violation
 @click.option(
     "--model",
     metavar="NAME",
-    help="Native traces: replay in this model, not in the one of the header.",
+    help="Replay in this model: a run (not in that of its header), or a log of Paxos.",
 )
 @click.option("--property", "only", metavar="NAME", multiple=True, help="Judge this property only.")
 @click.option("--all", "all_of_them", is_flag=True, help="List all violations, not only the first.")
@@ -96,7 +96,9 @@ def command(
                 hint="this is a run that is replayed in a model: leave it out",
             )
         # It needs networkx, which takes longer to load than most logs take to read.
-        return import_module("paxcheck.cli.conformance").replayed(files, model, output)
+        conformance = import_module("paxcheck.cli.conformance")
+        replay = conformance.Options(model, output, form, map_file, only, all_of_them, clock_error)
+        return conformance.replayed(files, replay)
     if follow:
         if shrink is not None:
             raise UsageError(

@@ -1,5 +1,6 @@
 """The family's vocabulary and shared properties. Models import their words from here."""
 
+from paxcheck.paxos.folds import highest
 from paxcheck.paxos.history import Chosen, Promised, Proposed, Voted, chosen
 from paxcheck.paxos.vocabulary import Accept, Accepted, Ballot, Prepare, Promise, Vote, latest
 
@@ -15,5 +16,6 @@ __all__ = [
     "Vote",
     "Voted",
     "chosen",
+    "highest",
     "latest",
 ]

@@ -27,6 +27,9 @@ else:  # what a file of facts may hold; checked when it is read
     Ballot = int | str | tuple[int | str, ...] | None
 """A hashable value, totally ordered among the ballots of one log. In Raft, the term (int)."""
 
+Clock: TypeAlias = int | dict[str, int]
+"""A Lamport clock (one number) or a vector clock (node -> number)."""
+
 AnswerKind = Literal["promise", "accepted", "vote", "append"]
 Source = Literal["message", "state", "event"]
 
@@ -404,6 +407,13 @@ class Doubled(Fact, frozen=True, kw_only=True, gc=False):
     sender: str
     to: str
     content: str
+
+
+class ClockRead(Fact, frozen=True, kw_only=True, gc=False):
+    """The node's logical clock at an event; `of`: whether it sent or received the message `mid`."""
+
+    clock: Clock
+    of: Literal["send", "receive", "event"] = "event"
 
 
 # --- the log itself ---------------------------------------------------------------------------

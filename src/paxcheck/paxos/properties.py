@@ -10,26 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from paxcheck.paxos.history import Promised, Proposed, Voted, chosen
+from paxcheck.paxos.folds import Adopted, FirstVotes, OnePromise, OneProposal, OneValue
+from paxcheck.paxos.history import Choices, Promised, Proposed, Voted
 from paxcheck.paxos.vocabulary import Ballot, Vote
 from paxcheck.protocol import Broken, QuorumSystem
+from paxcheck.protocol.growing import History, fold
 
 
 def agreement(votes: Iterable[Voted], quorums: QuorumSystem) -> Broken | None:
     """No two different values are chosen (PMS, section 2.1: only a single value is chosen)."""
-    found = chosen(votes, quorums)
-    for later in found[1:]:
-        if later.value != found[0].value:
-            return Broken(f"{found[0]}, and {later}", (found[0], later))
-    return None
+    choices = fold(votes, Choices, quorums)
+    if len(choices.values) < 2:
+        return None
+    first, *rest = choices.all()
+    later = next(c for c in rest if c.value != first.value)
+    return Broken(f"{first}, and {later}", (first, later))
 
 
 def validity(votes: Iterable[Voted], proposed: Iterable[str]) -> Broken | None:
     """Only a proposed value is voted for (PMS, section 2: only a proposed value may be chosen)."""
     values = set(proposed)
-    for vote in votes:
-        if vote.value not in values:
-            return Broken(f"{vote}, and nobody proposed {vote.value}", (vote,))
+    for value, vote in fold(votes, FirstVotes).by_value.items():
+        if value not in values:
+            return Broken(f"{vote}, and nobody proposed {value}", (vote,))
     return None
 
 
@@ -41,27 +44,30 @@ def stability(
     `current`: each acceptor with its present vote. PTP, section 2.1: once a decree is chosen,
     no later ballot can choose another (Theorem 1).
     """
-    now = dict(current)
-    for old in chosen(votes, quorums):
-        holders = [name for name, vote in now.items() if vote and vote.value == old.value]
+    now, choices = dict(current), fold(votes, Choices, quorums)
+    lost: dict[str, list[str]] = {}
+    for value in choices.values:
+        holders = [name for name, vote in now.items() if vote and vote.value == value]
         if not quorums.phase2(holders):
-            who = ", ".join(holders) or "nobody"
-            return Broken(f"{old}, but now only {who} holds {old.value}", (old,))
-    return None
+            lost[value] = holders
+    if not lost:
+        return None
+    old = next(c for c in choices.all() if c.value in lost)
+    who = ", ".join(lost[old.value]) or "nobody"
+    return Broken(f"{old}, but now only {who} holds {old.value}", (old,))
 
 
 def b1(proposals: Iterable[Proposed]) -> Broken | None:
     """B1: each ballot is unique: it has one proposer and one value (PTP, section 2.1)."""
-    seen: dict[Ballot, Proposed] = {}
-    for proposal in proposals:
-        first = seen.setdefault(proposal.ballot, proposal)
-        if (first.proposer, first.value) != (proposal.proposer, proposal.value):
-            return Broken(
-                f"ballot {proposal.ballot} has {first.value} by {first.proposer} "
-                f"and {proposal.value} by {proposal.proposer}",
-                (first, proposal),
-            )
-    return None
+    against = fold(proposals, OneProposal).against
+    if against is None:
+        return None
+    first, other = against
+    return Broken(
+        f"ballot {other.ballot} has {first.value} by {first.proposer} "
+        f"and {other.value} by {other.proposer}",
+        against,
+    )
 
 
 def b2(quorums: QuorumSystem) -> Broken | None:
@@ -79,6 +85,10 @@ def b2(quorums: QuorumSystem) -> Broken | None:
 
 def b3(proposals: Iterable[Proposed], votes: Iterable[Voted]) -> Broken | None:
     """B3: a ballot's value is that of the latest earlier vote in its quorum (PTP, section 2.1)."""
+    if _adopted(proposals, votes, None):
+        return None
+    if isinstance(proposals, History) and isinstance(votes, History):
+        proposals, votes = proposals.everything(), votes.everything()
     cast = list(votes)
     for proposal in proposals:
         earlier = [v for v in cast if v.acceptor in proposal.quorum and v.ballot < proposal.ballot]
@@ -98,6 +108,8 @@ def p2c(
     """P2c: for each proposal there is a quorum in which no acceptor ever voted in an earlier
     ballot, or the latest such vote has the proposal's value (PMS, section 2.2).
     """
+    if _adopted(proposals, votes, quorums):
+        return None
     cast = list(votes)
     for proposal in proposals:
         earlier = [v for v in cast if v.ballot < proposal.ballot]
@@ -111,6 +123,16 @@ def p2c(
                 (proposal, *against),
             )
     return None
+
+
+def _adopted(
+    proposals: Iterable[Proposed], votes: Iterable[Voted], quorums: QuorumSystem | None
+) -> bool:
+    """Whether a history that grows shows at once that all proposals are right."""
+    if not isinstance(proposals, History) or not isinstance(votes, History):
+        return False
+    args = () if quorums is None else (quorums,)
+    return fold(votes + proposals, Adopted, *args).holds
 
 
 def _allows(
@@ -133,12 +155,8 @@ def _allows(
 
 def one_value_per_ballot(votes: Iterable[Voted]) -> Broken | None:
     """All votes of a ballot are for the same value (PTP, section 2.1: a ballot has one decree)."""
-    seen: dict[Ballot, Voted] = {}
-    for vote in votes:
-        first = seen.setdefault(vote.ballot, vote)
-        if first.value != vote.value:
-            return Broken(f"{first}, and {vote}", (first, vote))
-    return None
+    against = fold(votes, OneValue).against
+    return Broken(f"{against[0]}, and {against[1]}", against) if against else None
 
 
 def promise_never_goes_back(
@@ -167,16 +185,15 @@ def no_vote_below_promise(
 
 def one_promise_per_ballot(promises: Iterable[Promised]) -> Broken | None:
     """No acceptor promises a ballot twice with different votes (PTP, section 2.2: LastVote)."""
-    seen: dict[tuple[str, Ballot], Promised] = {}
-    for promise in promises:
-        first = seen.setdefault((promise.acceptor, promise.ballot), promise)
-        if first.vote != promise.vote:
-            return Broken(
-                f"{promise.acceptor} promised {promise.ballot} with its vote "
-                f"{first.vote or 'nothing'}, and again with {promise.vote or 'nothing'}",
-                (first, promise),
-            )
-    return None
+    against = fold(promises, OnePromise).against
+    if against is None:
+        return None
+    first, again = against
+    return Broken(
+        f"{again.acceptor} promised {again.ballot} with its vote "
+        f"{first.vote or 'nothing'}, and again with {again.vote or 'nothing'}",
+        against,
+    )
 
 
 def learned_was_chosen(
@@ -186,7 +203,7 @@ def learned_was_chosen(
 
     `learned`: each learner with the value that it learned, or None.
     """
-    values = {found.value for found in chosen(votes, quorums)}
+    values = fold(votes, Choices, quorums).values
     for learner, value in learned:
         if value is not None and value not in values:
             return Broken(f"{learner} learned {value}, which was not chosen", (learner, value))

@@ -2,6 +2,7 @@
 
 from paxcheck.protocol.errors import ModelError, PaxcheckError, UsageError
 from paxcheck.protocol.fields import constant, durable, ghost, volatile
+from paxcheck.protocol.growing import History
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.node import Node, action, rule
 from paxcheck.protocol.params import param
@@ -30,6 +31,7 @@ from paxcheck.protocol.world import NodeView, StepView, World, WorldView
 __all__ = [
     "Broken",
     "Envelope",
+    "History",
     "Message",
     "ModelError",
     "Node",

@@ -18,7 +18,7 @@ from paxcheck.protocol.fields import Field
 from paxcheck.protocol.messages import Message
 from paxcheck.protocol.values import freeze, settled
 
-VIEWED: Final = frozenset({"kind", "stopped", "_of"})
+VIEWED: Final = frozenset({"kind", "stopped", "remembered", "_of"})
 """The names that a property's view of a node has for itself."""
 
 _OPERATORS: Final = frozenset(

@@ -17,6 +17,7 @@ from paxcheck.protocol.errors import (
     Where,
     in_one_line,
     model_lines,
+    where_in_model,
     where_of,
 )
 from paxcheck.protocol.fields import Field
@@ -85,7 +86,10 @@ class NodeFault:
 
 @dataclass(frozen=True, slots=True)
 class NodeShape:
-    """All that is fixed about one node: how a local state is laid out and what surrounds it."""
+    """All that is fixed about one node: how a local state is laid out and what surrounds it.
+
+    `twice`: run each handler a second time, to see that it does the same again.
+    """
 
     prototype: Node
     network: str
@@ -96,6 +100,7 @@ class NodeShape:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     initial: Local
+    twice: bool = True
 
     @property
     def name(self) -> str:
@@ -111,6 +116,18 @@ class NodeShape:
         """Whether the node is down for ever."""
         return self.stoppable and local[len(self.names)]
 
+    def ghost(self, field: str) -> int:
+        """The place of a ghost field in a local state. Raises ModelError for any other name."""
+        if field not in self.names or self.declared[field].kind != "ghost":
+            kind = type(self.prototype).__name__
+            ghosts = [name for name in self.names if self.declared[name].kind == "ghost"]
+            raise ModelError(
+                f"{kind}.{field} is asked for what it remembers, and is no ghost field",
+                where=where_in_model(),
+                hint=f"the ghost fields of {kind}: {', '.join(ghosts) or 'none'}",
+            )
+        return self.names.index(field)
+
     def act(
         self, local: Local, method: str, message: Message | None, sent: SentMessages | None
     ) -> Reaction:
@@ -122,8 +139,9 @@ class NodeShape:
         for prefix in _branches():
             run = Run(self, where, prefix, sent)
             outcome = self._run_once(run, local, method, message)
-            again = Run(self, where, prefix, sent, again=True)
-            self._same(outcome, self._run_once(again, local, method, message), where, method)
+            if self.twice:
+                again = Run(self, where, prefix, sent, again=True)
+                self._same(outcome, self._run_once(again, local, method, message), where, method)
             reads |= run.reads
             if outcome is not None:
                 outcomes.append(outcome)

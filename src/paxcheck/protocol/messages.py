@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paxcheck.protocol.errors import ModelError, where_in_model
-from paxcheck.protocol.values import Record, Value, order_key, show
+from paxcheck.protocol.values import Record, Value, order_key, parts_getter, show
 
 
 class Message(Record):
@@ -23,9 +23,7 @@ class Message(Record):
         if "sender" in inspect.get_annotations(cls):
             raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
         super().__init_subclass__(**kwargs)
-
-    def _parts(self) -> tuple[Value, ...]:
-        return (self.sender, *super()._parts())
+        cls._parts = parts_getter(("sender", *cls._fields))  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
@@ -40,10 +38,11 @@ class Message(Record):
 def stamped(message: Message, sender: str) -> Message:
     """The same message with its sender filled in."""
     copy = object.__new__(message.__class__)
-    copy.__dict__.update(message.__dict__)
-    copy.__dict__["sender"] = sender
-    copy.__dict__.pop("_hash", None)
-    copy.__dict__.pop("_key", None)
+    for name in message._fields:  # pyright: ignore[reportPrivateUsage]
+        object.__setattr__(copy, name, getattr(message, name))
+    object.__setattr__(copy, "sender", sender)
+    if getattr(message, "_checked", False):
+        object.__setattr__(copy, "_checked", True)
     return copy
 
 
@@ -79,12 +78,22 @@ class Envelope:
     """One message on its way to one receiver. As a trigger: the delivery of that message."""
 
     __slots__ = ("_hash", "key", "message", "to")
+    _hash: int
+    key: tuple[Any, ...]
 
     def __init__(self, to: str, message: Message) -> None:
         self.to = to
         self.message = message
-        self._hash = hash((to, message))
-        self.key = ((3, to), order_key(message))
+
+    def __getattr__(self, name: str) -> Any:
+        # Called once for each of the two: a replay of a long run needs neither.
+        if name == "_hash":
+            self._hash = hash((self.to, self.message))
+            return self._hash
+        if name == "key":
+            self.key = ((3, self.to), order_key(self.message))
+            return self.key
+        raise AttributeError(name)
 
     @property
     def sender(self) -> str:

@@ -27,7 +27,7 @@ from paxcheck.protocol.execute import (
 from paxcheck.protocol.faults import NODE_FAULTS
 from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.network import NETWORKS
-from paxcheck.protocol.node import Rule, handlers_of
+from paxcheck.protocol.node import Node, Rule, handlers_of
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.surroundings import Surroundings
 from paxcheck.protocol.values import ordered
@@ -120,6 +120,7 @@ class System:
         self._memo: dict[tuple[int, Local, Trigger], Reaction] | None = {} if memo else None
         # Equal local states and envelopes become one object: comparing them is then instant.
         self._one: dict[Any, Any] = {}
+        self._ghosts_of: dict[Any, dict[tuple[int, str], int]] = {}
 
     def initial(self) -> World:
         """The state before the first step: every node has run its `on_start`."""
@@ -242,6 +243,18 @@ class System:
         return StepView(
             NodeView(shape, i, local), trigger, NodeView(shape, i, outcome.local), outcome.sent
         )
+
+    def ghosts_of(self, kind: type[Node], fields: tuple[str, ...]) -> dict[tuple[int, str], int]:
+        """(node, field) -> the place in its local state: these fields of all nodes of a class."""
+        found = self._ghosts_of.get((kind, fields))
+        if found is None:
+            found = self._ghosts_of[kind, fields] = {
+                (i, field): self.shapes[i].ghost(field)
+                for i, node in enumerate(self.nodes)
+                if isinstance(node, kind)
+                for field in fields
+            }
+        return found
 
     def handler_name(self, trigger: Trigger) -> str:
         """`Class.method` that runs on a trigger, for coverage and for stories."""

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from operator import attrgetter
-from typing import Any, ClassVar, Final, dataclass_transform
+from typing import Any, Final, dataclass_transform
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of, where_of_class
 
@@ -43,6 +43,9 @@ _TAGS: Final = (DICT, SET, LIST)
 _ATOMS: Final = (type(None), bool, int, str, bytes)
 
 
+_set = object.__setattr__  # a record is frozen for everybody else
+
+
 @dataclass_transform(frozen_default=True, eq_default=True, field_specifiers=(dataclasses.field,))
 class Record:
     """A frozen value class: write fields with types, get a constructor, equality and hash.
@@ -52,12 +55,17 @@ class Record:
     With `order=True` records of the class compare field by field, as a ballot needs.
     """
 
+    # What was computed of it stands apart from its fields: then an instance needs no dict, and a
+    # long run has very many of them.
+    __slots__ = ("_checked", "_hash", "_key")
     _fields: tuple[str, ...] = ()
-    _get: ClassVar[Any] = None
+    _checked: bool
+    _hash: int
+    _key: tuple[Any, ...]
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in ("_hash", "_key", "_checked", "_get", "__eq__", "__hash__"):
+        for name in ("_hash", "_key", "_checked", "_parts", "__eq__", "__hash__"):
             if name in vars(cls) or name in inspect.get_annotations(cls):
                 raise ModelError(
                     f"{cls.__name__} defines {name}, which every record has already",
@@ -67,37 +75,32 @@ class Record:
                 )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
-        cls._get = attrgetter(*cls._fields) if len(cls._fields) > 1 else None
+        cls._parts = parts_getter(cls._fields)  # type: ignore[method-assign]
         if order:
             _add_order(cls)
 
     def _parts(self) -> tuple[Value, ...]:
-        fields = self._fields
-        # attrgetter is fast, and gives no tuple for less than two names.
-        if len(fields) > 1:
-            return self._get(self)
-        return tuple([getattr(self, name) for name in fields])
+        """The fields' values; each class has its own, made of its fields."""
+        return ()
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         return (
-            self.__class__ is other.__class__
-            and hash(self) == hash(other)
-            and self._parts() == other._parts()  # type: ignore[attr-defined]
+            self.__class__ is other.__class__ and self._parts() == other._parts()  # type: ignore[attr-defined]
         )
 
     def __hash__(self) -> int:
         try:
-            return self.__dict__["_hash"]
-        except KeyError:
+            return self._hash
+        except AttributeError:
             value = hash((self.__class__.__name__, *self._parts()))
-            self.__dict__["_hash"] = value
+            _set(self, "_hash", value)
             return value
 
     def __getstate__(self) -> dict[str, Any]:
         # A hash depends on the process's hash seed: it must not travel.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_hash", "_key", "_checked")}
+        return dict(self.__dict__)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
@@ -108,12 +111,25 @@ class Record:
         return f"{self.__class__.__name__}({inside})"
 
 
+def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
+    """A method that gives these attributes as a tuple, as fast as Python can."""
+    if len(names) > 1:
+        several = attrgetter(*names)
+        return lambda self: several(self)  # a function, so that it becomes a method
+    if names:
+        one = attrgetter(*names)
+        return lambda self: (one(self),)
+    return lambda self: ()
+
+
 def _add_order(cls: type[Record]) -> None:
+    key = cls._parts  # pyright: ignore[reportPrivateUsage]
+
     def compare(test: Callable[[Any, Any], bool]) -> Callable[[Record, object], bool]:
         def method(self: Record, other: object) -> bool:
             if other.__class__ is not self.__class__:
                 return NotImplemented
-            return test(self._parts(), other._parts())  # type: ignore[attr-defined]
+            return test(key(self), key(other))  # type: ignore[arg-type]
 
         return method
 
@@ -234,12 +250,12 @@ def check_immutable(value: Any, what: str) -> Value:
             )
         return value
     if isinstance(value, Record):
-        if "_checked" not in value.__dict__:
+        if not getattr(value, "_checked", False):
             for name in value._fields:  # pyright: ignore[reportPrivateUsage]
                 part = check_immutable(getattr(value, name), f"{kind.__name__}.{name}")
                 if part.__class__ is frozenset:
-                    value.__dict__[name] = FrozenOrderedSet(part)  # equal, but in order
-            value.__dict__["_checked"] = True
+                    _set(value, name, FrozenOrderedSet(part))  # equal, but in order
+            _set(value, "_checked", True)
         return value
     if kind is tuple or kind in _FROZENSETS:
         for item in value:
@@ -310,11 +326,12 @@ def order_key(value: Value) -> tuple[Any, ...]:
     if kind is bool:
         return (1, value)
     if isinstance(value, Record):
-        key = value.__dict__.get("_key")
-        if key is None:
+        try:
+            return value._key  # pyright: ignore[reportPrivateUsage]
+        except AttributeError:
             key = (6, kind.__name__, *map(order_key, value._parts()))  # pyright: ignore[reportPrivateUsage]
-            value.__dict__["_key"] = key
-        return key
+            _set(value, "_key", key)
+            return key
     if kind is tuple:
         return (7, *map(order_key, value))
     if kind in _FROZENSETS:
@@ -340,10 +357,10 @@ def rename(value: Value, names: Mapping[Any, Any]) -> Value:
         return names.get(value, value)
     if isinstance(value, Record):
         copy = object.__new__(kind)
-        for name, part in value.__dict__.items():
-            if name in ("_hash", "_key"):
-                continue
-            copy.__dict__[name] = part if name == "_checked" else rename(part, names)
+        for name, part in value.__dict__.items():  # of a message also its sender
+            _set(copy, name, rename(part, names))
+        if getattr(value, "_checked", False):
+            _set(copy, "_checked", True)
         return copy
     if kind is tuple and value:
         first = value[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
+from paxcheck.protocol.growing import History
 from paxcheck.protocol.messages import Envelope, Message, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.node import Node
@@ -154,6 +155,13 @@ class NodeView:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def remembered(self, *fields: str) -> History[Any]:
+        """What the node remembers in these ghost fields, as one history that only grows."""
+        shape, index, local, reads, _ = self._of
+        if reads is not None:
+            reads.update([(index, field) for field in fields])
+        return History([local[shape.ghost(field)] for field in fields])
+
     def __repr__(self) -> str:
         pairs = zip(self._of[0].names, self._all(), strict=False)
         return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
@@ -190,6 +198,14 @@ class WorldView:
                 hint=f"the nodes are {', '.join(self._system.names)}",
             )
         return self._view(index)
+
+    def remembered(self, kind: type[N], *fields: str) -> History[Any]:
+        """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
+        places = self._system.ghosts_of(kind, fields)
+        if self._reads is not None:
+            self._reads.update(places)
+        locals_ = self._world.locals
+        return History([locals_[i][at] for (i, _), at in places.items()])
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.

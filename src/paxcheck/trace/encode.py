@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from paxcheck.protocol.messages import Message
 from paxcheck.protocol.values import DICT, Record, Tag, Value, order_key
 
 Json = Any
 
+_AS_THEY_ARE: Final = frozenset([type(None), bool, int, str])
+
 
 def encode(value: Value) -> Json:
     """The value as None, bool, int, str, list or dict; equal values give equal JSON."""
+    if value.__class__ in _AS_THEY_ARE:
+        return value
     if isinstance(value, Record):
-        fields = {name: encode(getattr(value, name)) for name in value._fields}  # pyright: ignore[reportPrivateUsage]
+        fields: dict[str, Any] = {}
         if isinstance(value, Message):
-            return {"type": type(value).__name__, "sender": value.sender, **fields}
+            fields = {"type": type(value).__name__, "sender": value.sender}
+        for name in value._fields:  # pyright: ignore[reportPrivateUsage]
+            part = getattr(value, name)
+            fields[name] = part if part.__class__ in _AS_THEY_ARE else encode(part)
         return fields
     if isinstance(value, tuple):
         items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]

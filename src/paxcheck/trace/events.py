@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from paxcheck.paxos.facts import Clock
+
 VERSION = 1
 Version = Annotated[int, msgspec.Meta(extra_json_schema={"const": VERSION})]
 """In the schema only this version; a reader says more about another one."""
@@ -18,6 +20,7 @@ Kind = Literal["behavior", "trace"]
 EventName = Literal[
     "deliver",
     "act",
+    "state",
     "crash",
     "stop",
     "amnesia",
@@ -30,11 +33,15 @@ EventName = Literal[
 ]
 
 
-class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A message that an event sent, and to which nodes (none: published for all who ask)."""
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A message that an event sent, and to which nodes (none: published for all who ask).
+
+    `mid`: the identity of the message, where it has one.
+    """
 
     to: list[str]
     message: dict[str, Any]
+    mid: str | int | None = None
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -42,7 +49,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `paxcheck`: the version of the format; `kind`: a run of a model (behavior) or a record of an
     implementation (trace); `nodes`: the class of each node; the rest says in which scope of which
-    model a behavior was found, which property it shows, and how many `steps` it has.
+    model a behavior was found, which property it shows, and how many `steps` it has. `complete`:
+    no step is missing in a trace, so none may be assumed (of a behavior this is so anyway).
     """
 
     paxcheck: Version
@@ -56,6 +64,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     property: str = ""
     reason: str = ""
     steps: int | None = None
+    complete: bool = False
     note: Any = None
 
 
@@ -63,10 +72,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """One step of one node, or one fault of the network.
 
     `node` takes the step; `message` is what was delivered (or lost, or doubled), with its type,
-    sender and fields; `to` its receiver where no node takes the step; `sent` what the step sent;
-    `state` the node's fields after it (any subset); `choices` what the step chose; `side` the
-    nodes that a partition cuts off; `error` the exception that ended the run; `note` is the
-    writer's own and is never looked at.
+    sender and fields (those that are known); `to` its receiver where no node takes the step; `sent`
+    what the step sent; `state` the node's fields after it (any subset); `choices` what the step
+    chose; `side` the nodes that a partition cuts off; `error` the exception that ended the run.
+
+    The event `state` is no step: it says what the node holds here (`state`), and some of what it
+    has sent so far (`sent`). `mid`: the identity of the message that was delivered. `clock`: the
+    node's clock after the event, for the order of events; it is checked. `time` (seconds) and
+    `note` are the writer's own, and never looked at.
     """
 
     event: EventName
@@ -79,4 +92,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     choices: list[Any] | None = None
     side: list[str] | None = None
     error: str | None = None
+    mid: str | int | None = None
+    time: float | None = None
+    clock: Clock | None = None
     note: Any = None

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from paxcheck.paxos.facts import Ballot
+from paxcheck.paxos.facts import Ballot, Clock
 from paxcheck.trace.events import Version
 
 Family = Literal["paxos", "raft", "lease"]
@@ -128,14 +128,16 @@ class LogEvent(
 
     `node`: whose event it is; "" speaks for all nodes. `inc`: its incarnation from 1 (without it,
     each boot counts one up). `seq`: the node's own number of the event: one more each time, so a
-    lost line shows. `time`: seconds on a clock. `state`: what the node holds after the event; a
-    list for several slots. `note`: the writer's own; never looked at.
+    lost line shows. `time`: seconds on a clock. `clock`: the node's logical clock after the event,
+    a Lamport clock (a number) or a vector clock (node -> number); it is checked. `state`: what the
+    node holds after the event; a list for several slots. `note`: the writer's own; never looked at.
     """
 
     node: str
     inc: int = 0
     seq: int | None = None
     time: float | None = None
+    clock: Clock | None = None
     state: State | list[State] | None = None
     note: Any = None
 

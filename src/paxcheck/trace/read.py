@@ -1,21 +1,27 @@
-"""Reads a file of events. A trace is data: nothing in it is ever run."""
+"""Reads a file of events, line by line. A trace is data: nothing in it is ever run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from paxcheck.plain import count
 from paxcheck.protocol.errors import Where
+from paxcheck.protocol.faults import NODE_FAULTS
+from paxcheck.trace.doubles import refuse_doubles
 from paxcheck.trace.events import VERSION, Event, Header
 from paxcheck.trace.lines import TraceError, lines_of
 
-__all__ = ["Trace", "TraceError", "read_trace"]
+__all__ = ["Trace", "TraceError", "open_trace", "read_trace"]
 
 T = TypeVar("T")
+
+_HEADER = msgspec.json.Decoder(Header)
+_EVENT = msgspec.json.Decoder(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +30,79 @@ class Trace:
 
     path: str
     header: Header
-    events: tuple[tuple[int, Event], ...]
+    events: Iterable[tuple[int, Event]]
 
 
 def read_trace(path: Path) -> Trace:
-    """Read a whole file, plain or gzipped; `-` is standard input.
+    """Read a whole file, plain or gzipped; `-` is standard input. Raises what `open_trace` does."""
+    trace = open_trace(str(path))
+    return Trace(trace.path, trace.header, tuple(trace.events))
+
+
+def open_trace(file: str, name: str = "") -> Trace:
+    """A trace whose events are read when they are asked for, once. `name`: what to call the file.
 
     Raises TraceError with the line for anything that is not the format: a truncated line, another
-    encoding, unknown fields in the wrong place, values of the wrong type, a behavior without its
-    last lines.
+    encoding, unknown fields, a key that is there twice, values of the wrong type, an event without
+    what it needs, a behavior without its last lines.
     """
-    lines = lines_of(str(path))
+    name = name or file
+    lines = lines_of(file)
     number, text = next(lines, (1, ""))
-    _refuse_other_kinds(path, number, text)
-    header = _decode(path, number, text, Header, "the header")
+    _refuse_other_kinds(name, number, text)
+    header = _decode(name, number, text, _HEADER, "the header")
     if header.paxcheck != VERSION:
         raise TraceError(
             f"this is version {header.paxcheck} of the format; this paxcheck reads {VERSION}",
-            where=Where(str(path), number),
+            where=Where(name, number),
         )
-    events = tuple([(n, _decode(path, n, line, Event, "an event")) for n, line in lines])
-    _refuse_cut(path, header, events)
-    return Trace(str(path), header, events)
+    return Trace(name, header, _events(lines, name, header))
 
 
-def _refuse_cut(path: Path, header: Header, events: tuple[tuple[int, Event], ...]) -> None:
-    """A behavior is all steps of a run. Without the last ones it shows something else."""
-    if header.kind == "behavior" and header.steps not in (None, len(events)):
+def _events(
+    lines: Iterator[tuple[int, str]], name: str, header: Header
+) -> Iterator[tuple[int, Event]]:
+    number, steps = 1, 0
+    for number, text in lines:
+        event = _decode(name, number, text, _EVENT, "an event")
+        wrong = _wrong(event)
+        if wrong:
+            raise TraceError(f"this line is not an event: {wrong}", where=Where(name, number))
+        steps += 1
+        yield number, event
+    # A behavior is all steps of a run. Without the last ones it shows something else.
+    if header.kind == "behavior" and header.steps not in (None, steps):
         raise TraceError(
             f"the file is cut short, or was edited: its header says {count(header.steps, 'step')}, "
-            f"and {count(len(events), 'step')} follow",
-            where=Where(str(path), events[-1][0] if events else 1),
+            f"and {count(steps, 'step')} follow",
+            where=Where(name, number),
             hint='save the run again; if the change is meant, take "steps" out of the header',
         )
+
+
+def _wrong(event: Event) -> str:
+    """What an event lacks, or has in another form than its kind needs."""
+    kind = event.event
+    if event.node is None and (kind in ("deliver", "act", "state") or kind in NODE_FAULTS):
+        return f"{kind} needs its node"
+    if kind == "deliver" and event.message is None:
+        return "deliver needs its message"
+    if kind == "act" and event.action is None:
+        return "act needs its action"
+    if event.message is not None and (problem := _wrong_message(event.message)):
+        return problem
+    for sent in event.sent or ():
+        if problem := _wrong_message(sent.message):
+            return problem
+    return ""
+
+
+def _wrong_message(message: dict[str, Any]) -> str:
+    if message.get("type").__class__ is not str:
+        return "a message needs its type, a text"
+    if message.get("sender", "").__class__ is not str:
+        return "the sender of a message is a text"
+    return ""
 
 
 class _Kind(msgspec.Struct):
@@ -64,7 +110,7 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
-def _refuse_other_kinds(path: Path, number: int, line: str) -> None:
+def _refuse_other_kinds(name: str, number: int, line: str) -> None:
     """A file of ours that holds no steps of a model: say what it is."""
     try:
         kind = msgspec.json.decode(line, type=_Kind).kind
@@ -73,20 +119,20 @@ def _refuse_other_kinds(path: Path, number: int, line: str) -> None:
     if kind in ("log", "facts"):
         raise TraceError(
             f"this is a file of kind {kind}: it tells of an implementation, not of a model",
-            where=Where(str(path), number),
-            hint=f"judge it with: paxcheck validate {path}",
+            where=Where(name, number),
+            hint=f"judge it with: paxcheck validate {name}",
         )
 
 
-def _decode(path: Path, number: int, line: str, kind: type[T], what: str) -> T:
+def _decode(name: str, number: int, line: str, decoder: msgspec.json.Decoder[T], what: str) -> T:
     try:
-        return msgspec.json.decode(line, type=kind)
+        found = decoder.decode(line)
     except msgspec.ValidationError as problem:
         hint = 'the first line must be the header: {"paxcheck": 1, ...}' if number == 1 else ""
         raise TraceError(
-            f"this line is not {what}: {problem}", where=Where(str(path), number), hint=hint
+            f"this line is not {what}: {problem}", where=Where(name, number), hint=hint
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise TraceError(
-            f"this line is not JSON: {problem}", where=Where(str(path), number)
-        ) from None
+        raise TraceError(f"this line is not JSON: {problem}", where=Where(name, number)) from None
+    refuse_doubles(line, found, name, number)
+    return found

@@ -329,3 +329,31 @@ def test_of_two_states_the_older_is_not_written_last(tmp_path: Path) -> None:
         go_on.set()
         thread.join(5)
     assert [line["state"] for line in lines(tmp_path / "log")[1:]] == [{"promised": 2}]
+
+
+def test_logical_clocks_are_written_and_judged(tmp_path: Path) -> None:
+    """A vector clock given with each message, a Lamport clock asked of the node."""
+    path = tmp_path / "log"
+    ticks = iter([1, 2, 9, 3])
+    with Recorder(path, "paxos", THREE, clock=None) as log:
+        a1 = log.node("a1", logical_clock=lambda: next(ticks))
+        a2 = log.node("a2")
+        a1.vote(1, "x")
+        a1.send("a2", {"type": "hello"}, mid=1)
+        a2.receive("a1", {"type": "hello"}, mid=1, clock=2)
+        a1.vote(2, "x")
+        a1.vote(3, "x")
+    written = lines(path)[1:]
+    assert [(line["node"], line["clock"]) for line in written] == [
+        ("a1", 1),
+        ("a1", 2),
+        ("a2", 2),
+        ("a1", 9),
+        ("a1", 3),
+    ]
+    answer = validate_files([str(path)]).of("clock-consistency")
+    assert answer is not None
+    assert [(v.line, v.message) for v in answer.violations] == [
+        (4, "a2 receives message 1 at 2, and it was sent at 2"),
+        (6, "a1's clock was 9, and now it is 3"),
+    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +11,7 @@ import msgspec
 from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Received, Sent
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.adapters.shapes import well_formed
+from paxcheck.trace.doubles import refuse_doubles
 from paxcheck.trace.read import TraceError
 
 Line = Any
@@ -20,9 +19,6 @@ Line = Any
 
 Facts = Callable[[Iterable[tuple[int, str]], str], Iterator[Fact]]
 
-
-_KEYS = re.compile(r'"([a-z_]+)"\s*:')
-_SPACED = re.compile(r'"\s+:')
 
 _MISFITS = (
     KeyError,
@@ -283,54 +279,6 @@ def decoded(text: str, file: str, number: int, unique: Container[str] | None = N
         raise TraceError("this line is not a JSON object", where=Where(file, number))
     refuse_doubles(text, value, file, number, unique)
     return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def refuse_doubles(
-    text: str,
-    value: Any,
-    file: str,
-    number: int,
-    unique: Container[str] | None = None,
-    words: bool = False,
-) -> None:
-    """Raises TraceError when the line has a key twice in one object: which one is meant?
-
-    `value`: what was decoded. Written again it has each key once, so most lines are cleared by
-    counting. `words`: all keys are words of small letters, so that they can be looked at without
-    reading the line. What is left is read once more, slowly.
-    """
-    try:
-        # A key with a space behind it is not counted.
-        spaced = ('" ' in text or '"\t' in text or '"\r' in text) and _SPACED.search(text)
-        if not spaced and text.count('":') == msgspec.json.encode(value).count(b'":'):
-            return
-    except (OverflowError, RecursionError, UnicodeEncodeError):
-        pass  # numbers of more than 64 bits
-    if words and _differ(text):
-        return
-
-    def once(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen and (unique is None or key in unique):
-                raise TraceError(f"this line has the key {key!r} twice", where=Where(file, number))
-            seen.add(key)
-
-    try:
-        json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as problem:
-        raise TraceError(f"this line is not JSON: {problem}", where=Where(file, number)) from None
-
-
-def _differ(text: str) -> bool:
-    """Whether all keys of a line are different, whatever object they are in.
-
-    What stands between two strings is never a word alone, so each match is a key.
-    """
-    if "\\" in text:
-        return False
-    keys = _KEYS.findall(text)
-    return len(keys) == len(set(keys))
 
 
 def peek(first: list[bytes]) -> list[Line]:

@@ -67,6 +67,7 @@ DECLARATION = Declaration(
             _NO_VALUES,
         ),
         "message-integrity": "messages have no identity in this log",
+        "message-causality": "messages have no identity in this log",
     },
 )
 

@@ -12,6 +12,8 @@ from paxcheck.paxos.facts import (
     Acked,
     AnswerHeard,
     Campaigned,
+    Clock,
+    ClockRead,
     Decided,
     Declaration,
     Fact,
@@ -26,7 +28,7 @@ from paxcheck.paxos.facts import (
 )
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace import log
-from paxcheck.trace.adapters.base import Facts, peek, refuse_doubles
+from paxcheck.trace.adapters.base import Facts, peek
 from paxcheck.trace.adapters.native_events import (
     NEEDED,
     TELLERS,
@@ -37,6 +39,7 @@ from paxcheck.trace.adapters.native_events import (
     votes_of,
 )
 from paxcheck.trace.adapters.shapes import BALLOTS, check_ballots
+from paxcheck.trace.doubles import refuse_doubles
 from paxcheck.trace.events import VERSION
 from paxcheck.trace.log import LogEvent, LogHeader, ReceiveEvent, SendEvent
 from paxcheck.trace.read import TraceError
@@ -225,6 +228,8 @@ class _Reader:
                 raise TraceError(
                     f"this {event.message.type} has no {field}", where=Where(self.file, number)
                 )
+        if event.clock is not None:
+            found.append(_clock(event, event.clock, at))
         tell = self.table.get(type(event))
         if tell is not None:
             found += tell(event, at, node)
@@ -312,3 +317,11 @@ class _Reader:
 
 def _without_note(header: LogHeader) -> LogHeader:
     return msgspec.structs.replace(header, note=None)
+
+
+def _clock(event: LogEvent, clock: Clock, at: dict[str, Any]) -> Fact:
+    if isinstance(event, SendEvent):
+        return ClockRead(clock=clock, of="send", mid=event.mid, **at)
+    if isinstance(event, ReceiveEvent):
+        return ClockRead(clock=clock, of="receive", mid=event.mid, **at)
+    return ClockRead(clock=clock, **at)

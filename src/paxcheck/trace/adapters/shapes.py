@@ -84,7 +84,7 @@ _IS: dict[Any, tuple[Test, str]] = {
     _VOTES: (_are_votes, "votes with a ballot and a value"),
 }
 # What no adapter hands through from a line as it stands.
-_OUR_OWN = ("file", "line", "members", "voters", "source", "kind")
+_OUR_OWN = ("file", "line", "members", "voters", "source", "kind", "clock", "of")
 
 
 def _tests(kind: type[Fact]) -> tuple[tuple[str, Test, str], ...]:

@@ -1,94 +1,128 @@
-"""How the messages of a trace fit together, by their content: what was sent before it was taken?"""
+"""How the messages of a trace fit together, by their content: what was sent before it was taken?
+
+In the normal case this only counts. Where events wait for each other, and nothing goes on, the
+graph of what must happen before what is made of these events, and the cycle in it is named.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import networkx as nx
 
-from paxcheck.protocol.system import System
-from paxcheck.trace.conform.keys import key_of, message_key
+from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.system import Transition
+from paxcheck.protocol.world import World
+from paxcheck.trace.conform.handlers import Handlers
+from paxcheck.trace.conform.keys import Key, key_of, message_key
+from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import Causality
-from paxcheck.trace.events import Event
 
 Line = tuple[str, int]
 
 
 class Links:
-    """Collects sends and deliveries, whatever the order of reading, and links them at the end.
+    """Counts sends and deliveries; and knows what the events that wait in a queue will send."""
 
-    A sending is known only where the event says what it sent. In a set network one sending is good
-    for any number of deliveries; else each copy is taken once.
-    """
-
-    def __init__(self, system: System) -> None:
-        self._set = system.network == "set"
-        self._last: dict[str, Line] = {}
-        self._order: list[tuple[Line, Line]] = []
-        self._sent: dict[str, deque[Line]] = {}
-        self._taken: dict[str, list[Line]] = {}
+    def __init__(self, system: Handlers) -> None:
+        self._system = system
+        self._delivered = self._repeated = 0
+        self._again: dict[Line, None] = {}
+        self._first: set[int] = set()  # of a set network: what was taken, by the hash of its key
+        self._unsent: dict[Line, None] = {}
+        self._cycle: tuple[Line, ...] = ()
         self._silent: set[str] = set()  # nodes of which some event does not say what it sent
-        self._senders: dict[str, str] = {}
-        for envelope in system.net.copies(system.initial().network):
-            self._sent.setdefault(key_of(envelope), deque()).append(("", 0))
+        self._coming: Counter[Key] = Counter()
+        self.without_state = self.without_sent = 0
 
-    def add(self, file: str, line: int, event: Event) -> None:
-        """One event."""
-        here = (file, line)
-        node = event.node
-        if node is None:
+    def read(self, place: Place) -> None:
+        """An event was read."""
+        event = place.event
+        if event.node is None:
             return
-        if node in self._last:
-            self._order.append((self._last[node], here))
-        self._last[node] = here
-        if event.sent is None:
-            self._silent.add(node)
-        for sent in event.sent or ():
+        known = (
+            self._system.positions[self._system.index[event.node]]
+            if (event.node in self._system.index)
+            else {}
+        )
+        if event.event != "state":
+            if event.state is None or not event.state.keys() & known.keys():
+                self.without_state += 1
+            if event.sent is None:
+                self.without_sent += 1
+                self._silent.add(event.node)
+
+    def waits(self, place: Place, change: int) -> None:
+        """An event is put into a queue (+1), or taken out of it (-1)."""
+        for sent in place.event.sent or ():
             for to in sent.to:
-                self._sent.setdefault(message_key(to, sent.message), deque()).append(here)
-        if event.event == "deliver" and event.message is not None:
-            key = message_key(node, event.message)
-            self._taken.setdefault(key, []).append(here)
-            self._senders[key] = str(event.message.get("sender", ""))
+                key = message_key(to, sent.message)
+                self._coming[key] += change
+                if not self._coming[key]:
+                    del self._coming[key]
 
-    def may_be_sent(self, event: Event) -> bool:
-        """Whether the message that an event takes may be sent by a line of the trace."""
-        message = event.message or {}
+    def taken(self, step: Transition) -> None:
+        """A message was delivered."""
+        trigger = step.step.trigger
+        if isinstance(trigger, Envelope):
+            self._delivered += 1
+            if self._system.network == "set":
+                key = hash(key_of(trigger))
+                self._repeated += key in self._first
+                self._first.add(key)
+
+    def may_come(self, place: Place) -> bool:
+        """Whether the message that an event waits for may be sent by an event in a queue."""
+        message = place.event.message or {}
         sender = str(message.get("sender", ""))
-        return sender in self._silent or message_key(event.node or "", message) in self._sent
+        return (
+            sender in self._silent or message_key(place.event.node or "", message) in self._coming
+        )
 
-    def causality(self, refused: bool) -> Causality:
-        """All links: what nobody sent, what was taken again, what is still on its way, a cycle.
+    def lacks(self, place: Place, again: bool) -> None:
+        """Nothing goes on, and this event's message is not there. `again`: it was taken before."""
+        if again:
+            self._again[place.file, place.line] = None
+        elif place.event.event == "deliver" and not self.may_come(place):
+            self._unsent[place.file, place.line] = None
 
-        Where no event was `refused` the replay itself is an order, and there is no cycle to find.
-        """
-        graph: nx.DiGraph[Line] = nx.DiGraph(self._order if refused else ())
-        delivered = again = in_transit = 0
-        unsent: list[Line] = []
-        for key, taken in self._taken.items():
-            sent = deque(self._sent.get(key, ()))
-            for number, here in enumerate(taken):
-                if not sent:
-                    if number and self._sent.get(key):
-                        again += 1
-                    elif self._senders[key] not in self._silent:
-                        unsent.append(here)
-                    continue
-                delivered += 1
-                again += self._set and number > 0
-                if refused:
-                    graph.add_edge(sent[0], here)
-                if not self._set:
-                    sent.popleft()
-        for key, sent in self._sent.items():
-            left = len(sent) - len(self._taken.get(key, ()))
-            in_transit += (key not in self._taken) if self._set else max(0, left)
-        return Causality(delivered, tuple(sorted(unsent)), again, in_transit, _cycle(graph))
+    def look_for_cycle(self, stuck: Iterable[Iterable[Place]]) -> None:
+        """All these events wait, node by node, for messages that others of them send."""
+        self._cycle = self._cycle or _cycle(stuck)
+
+    def causality(self, world: World, refused: bool) -> Causality:
+        """All counts; and a cycle, where an event was `refused`."""
+        size = self._system.transit.size(world.network)
+        return Causality(
+            delivered=self._delivered,
+            unsent=tuple(sorted(self._unsent)),
+            again=self._repeated + len(self._again),
+            in_transit=size - len(self._first),
+            cycle=self._cycle if refused else (),
+        )
 
 
-def _cycle(graph: nx.DiGraph[Line]) -> tuple[Line, ...]:
+def _cycle(stuck: Iterable[Iterable[Place]]) -> tuple[Line, ...]:
     """The lines of one cycle, in the order of the files; empty when there is none."""
+    graph: nx.DiGraph[Line] = nx.DiGraph()
+    senders: dict[Key, Line] = {}
+    takers: list[tuple[Key, Line]] = []
+    for queue in stuck:
+        last: Line | None = None
+        for place in queue:
+            here = (place.file, place.line)
+            if last is not None:
+                graph.add_edge(last, here)
+            last = here
+            for sent in place.event.sent or ():
+                for to in sent.to:
+                    senders.setdefault(message_key(to, sent.message), here)
+            if place.event.event == "deliver" and place.event.message is not None:
+                key = message_key(place.event.node or "", place.event.message)
+                takers.append((key, here))
+    graph.add_edges_from([(senders[key], here) for key, here in takers if key in senders])
     if nx.is_directed_acyclic_graph(graph):
         return ()
     find: Any = nx.find_cycle  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]

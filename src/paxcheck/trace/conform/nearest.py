@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from paxcheck.protocol.execute import Act
-from paxcheck.protocol.system import System, Trigger
+from paxcheck.protocol.system import Trigger
 from paxcheck.protocol.world import World
+from paxcheck.trace.conform.handlers import Handlers
+from paxcheck.trace.conform.hidden import NEAR
 from paxcheck.trace.conform.matching import No, fitting
 from paxcheck.trace.describe import describe
 from paxcheck.trace.events import Event
@@ -14,7 +16,7 @@ from paxcheck.trace.events import Event
 MOST: Final = 4
 
 
-def nearest(system: System, world: World, event: Event, reason: str) -> tuple[str, ...]:
+def nearest(system: Handlers, world: World, event: Event, reason: str) -> tuple[str, ...]:
     """Steps of the same node and the same kind, each with what is different or which rule refused.
 
     For a delivery: of messages of the same type that are in transit to the node; for an action: the
@@ -25,8 +27,8 @@ def nearest(system: System, world: World, event: Event, reason: str) -> tuple[st
     triggers: list[tuple[Trigger, str]] = []
     if event.event == "deliver":
         wanted = (event.message or {}).get("type")
-        for envelope in system.net.deliverable(world.network):
-            if envelope.to == event.node and type(envelope.message).__name__ == wanted:
+        for envelope in system.transit.latest(world.network, event.node, NEAR)[0]:
+            if type(envelope.message).__name__ == wanted:
                 told = f"{describe(envelope.message)} from {envelope.sender}"
                 triggers.append((envelope, told))
     elif event.event == "act":

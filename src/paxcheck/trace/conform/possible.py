@@ -16,8 +16,8 @@ from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
 from paxcheck.protocol.messages import PUBLISHED, Envelope, Message
 from paxcheck.protocol.node import Node
 from paxcheck.protocol.system import System, Trigger
-from paxcheck.trace.conform.matching import difference
-from paxcheck.trace.encode import encode
+from paxcheck.trace.conform.handlers import Handlers
+from paxcheck.trace.conform.matching import agrees, difference, shows
 from paxcheck.trace.events import Event
 
 MOST: Final = 60_000
@@ -34,15 +34,15 @@ class Closure:
     """All that the nodes of a system may ever be and send, without faults that are switched off."""
 
     def __init__(self, system: System, most: int = MOST) -> None:
-        self._system = system
+        self._system = Handlers(system.protocol, memo=True)
         self._left = most
         self._messages: list[set[Envelope]] = [set() for _ in system.names]
         self._locals: list[set[Local]] = [set() for _ in system.names]
         self._todo: list[tuple[int, Local, Trigger]] = []
         self.complete = True
-        start = system.initial()
+        start = self._system.initial()
         try:
-            self._heard(tuple(system.net.copies(start.network)))
+            self._heard(tuple(self._system.net.copies(start.network)))
             for i, local in enumerate(start.locals):
                 self._reached(i, local)
             while self._todo:
@@ -66,6 +66,8 @@ class Closure:
         triggers = self._triggers(i, event)
         try:
             for local in self._locals[i] if known is None else self._from(i, known):
+                if event.event == "state" and shows(self._system, i, local, event):
+                    return "perhaps"  # that it has sent what it says is taken for granted
                 for trigger in triggers:
                     if any(self._fits(event, o) for o in self._all(i, local, trigger)):
                         return "perhaps"
@@ -89,11 +91,11 @@ class Closure:
 
     def _triggers(self, i: int, event: Event) -> list[Trigger]:
         if event.event == "deliver":
-            return [e for e in self._messages[i] if encode(e.message) == event.message]
+            return [e for e in self._messages[i] if agrees(e, event.message or {})]
         return [t for t in self._own(i) if _name(t) == (event.action or event.event)]
 
     def _fits(self, event: Event, outcome: Outcome) -> bool:
-        return not difference(self._system, event, outcome)
+        return difference(self._system, event, outcome) is None
 
     def _own(self, i: int) -> tuple[Act | NodeFault, ...]:
         return self._system.triggers(i)

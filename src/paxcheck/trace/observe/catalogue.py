@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from paxcheck.paxos import acceptors, decisions, leases, links, proposers
+from paxcheck.paxos import acceptors, causality, decisions, leases, links, proposers
 from paxcheck.paxos.monitor import Monitor
 from paxcheck.raft import commits, elections, logs, memory
 
-Family = Literal["paxos", "raft", "lease", "any"]
+Family = Literal["paxos", "raft", "lease", "any", "clock"]
 
 PTP = "The Part-Time Parliament"
 PMS = "Paxos Made Simple"
@@ -179,11 +179,26 @@ _ALL: tuple[Rule, ...] = (
         f"{PMS}, section 2: messages are not corrupted",
         links.MessageIntegrity,
     ),
+    Rule(
+        "any",
+        "A message is received after it was sent.",
+        "Lamport, Time, Clocks, and the Ordering of Events (1978)",
+        causality.MessageCausality,
+    ),
+    Rule(
+        "clock",
+        "A node's logical clock never goes back, and a message is received later than it was sent.",
+        "Lamport, Time, Clocks, and the Ordering of Events (1978), conditions C1 and C2",
+        causality.ClockConsistency,
+    ),
 )
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in _ALL}
 
 
 def rules_for(families: frozenset[str]) -> tuple[Rule, ...]:
-    """The rules that apply to a log of these families, in the order of the catalogue."""
+    """The rules that apply to a log of these families, in the order of the catalogue.
+
+    "clock" among them: those of logical clocks too.
+    """
     return tuple([r for r in _ALL if r.family == "any" or r.family in families])

@@ -174,8 +174,9 @@ def opened(
     source: str = AUTO,
     clock_error: float | None = None,
     map_file: Path | None = None,
+    names: Sequence[str] | None = None,
 ) -> Generator[Log]:
-    """Find the format of the files.
+    """Find the format of the files. `names`: what to call them, where that is not their path.
 
     `source`: the name of an adapter, or `auto`: by the first lines. `map_file`: a map file that
     says what the fields mean, instead. `clock_error`: how far two clocks may differ, in seconds,
@@ -188,6 +189,8 @@ def opened(
         raise UsageError("--map and --from both say what the format is", hint="leave one out")
     with tempfile.TemporaryDirectory() as folder:
         sources = tuple([Source(f, Path(folder) / str(n)) for n, f in enumerate(files)])
+        for found, name in zip(sources, names or files, strict=True):
+            found.name = name
         if map_file is not None:
             adapter = load_map(map_file)
         elif source != AUTO:

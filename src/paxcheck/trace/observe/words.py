@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paxcheck.paxos import facts as f
+from paxcheck.paxos.causality import clock_text
 from paxcheck.paxos.monitor import ballot_text, where
 
 
@@ -95,6 +96,9 @@ def _other_words(fact: f.Fact) -> str:
             return f"{node} sends message {mid} to {to}"
         case f.Received(sender=sender, mid=mid):
             return f"{node} receives message {mid} from {sender}"
+        case f.ClockRead(clock=clock, of=of, mid=mid):
+            what = "" if mid is None else f" as it {of}s message {mid}"
+            return f"{node}'s clock is {clock_text(clock)}{what}"
         case _:
             return f"{node}: {type(fact).__name__}"
 

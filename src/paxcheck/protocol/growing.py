@@ -1,0 +1,174 @@
+"""Histories: what ghost fields remember for the properties. They only grow.
+
+In a search a ghost field is a frozen set. In the replay of a long run it is a `Growing`, which is
+never copied. A property that goes through all of a history at every step needs time that grows
+with the square of the run; one that asks for a `fold` looks at each item once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from paxcheck.protocol.errors import PaxcheckError
+from paxcheck.protocol.values import ordered
+
+F = TypeVar("F")
+T = TypeVar("T", covariant=True)
+
+LONGEST: Final = 2_000
+"""The longest history of a run that is gone through as a whole."""
+
+
+class LongHistory(PaxcheckError):
+    """A property wants to go through a whole history that has become too long for that."""
+
+
+class _Line:
+    """One line of history: its items as they came, and the folds that have seen them."""
+
+    __slots__ = ("folds", "items", "known")
+
+    def __init__(self, items: Sequence[Any] = ()) -> None:
+        self.items = list(items)
+        self.known = set(items)
+        self.folds: dict[Any, _Fold] = {}
+
+
+class Growing:
+    """An immutable set in many versions: the first `len(self)` items of a line of history.
+
+    The newest version adds to its line; an older one that adds something else begins a line of
+    its own. Equal versions hold the same items.
+    """
+
+    __slots__ = ("length", "line")
+
+    def __init__(self, line: _Line | None = None, length: int = 0) -> None:
+        self.line = line or _Line()
+        self.length = length
+
+    def plus(self, items: Collection[Any]) -> Growing:
+        """The set with these items; the very same one when it has them all."""
+        new = [item for item in items if item not in self]
+        if not new:
+            return self
+        new = new if len(new) == 1 else ordered(new)
+        line, length = self.line, self.length + len(new)
+        if line.items[self.length : length] == new:
+            return Growing(line, length)  # the same step, taken once more
+        if len(line.items) > self.length:
+            line = _Line(line.items[: self.length])
+        line.items += new
+        line.known.update(new)
+        return Growing(line, length)
+
+    def since(self, length: int) -> list[Any]:
+        """The items after the first `length`, as they came."""
+        return self.line.items[length : self.length]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.line.known and item not in self.line.items[self.length :]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.length > LONGEST:
+            raise LongHistory(f"its history has more than {LONGEST:,} items")
+        return iter(self.since(0))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Growing) or self.length != other.length:
+            return False
+        return self.line is other.line or set(self.since(0)) == set(other.since(0))
+
+    def __hash__(self) -> int:
+        return hash(self.length)
+
+
+class History(Generic[T]):
+    """The items of some ghost fields, in one sequence."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[Collection[T]]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[T]:
+        for part in self._parts:
+            yield from part if isinstance(part, Growing) else ordered(part)
+
+    def everything(self) -> list[T]:
+        """All items, however many: for the words of what is wrong."""
+        parts = self._parts
+        return [
+            item
+            for part in parts
+            for item in (part.since(0) if isinstance(part, Growing) else ordered(part))
+        ]
+
+    def __len__(self) -> int:
+        return sum([len(part) for part in self._parts])
+
+    def __add__(self, other: History[Any]) -> History[Any]:
+        return History([*self._parts, *other._parts])
+
+    def fold(self, kind: type[F], *args: Any) -> F:
+        """`kind(*args)` after `add(item)` of each item; it goes on where it was, if it can."""
+        parts = self._parts
+        first = parts[0] if parts else None
+        if not isinstance(first, Growing):
+            return _added(kind(*args), self)
+        key = (kind, *map(id, args), len(parts))
+        known = first.line.folds.get(key)
+        if known is None or not known.goes_on(parts):
+            # The arguments are kept with it, so that no other object gets their ids.
+            known = first.line.folds[key] = _Fold(kind(*args), args, parts)
+        known.take(parts)
+        return known.state
+
+
+class _Fold:
+    """A fold of some lines of history, and how far it has seen each of them."""
+
+    __slots__ = ("_args", "_lines", "_seen", "state")
+
+    def __init__(self, state: Any, args: tuple[Any, ...], parts: Sequence[Any]) -> None:
+        self.state = state
+        self._args = args
+        self._lines = [part.line for part in parts]
+        self._seen = [0] * len(parts)
+
+    def goes_on(self, parts: Sequence[Any]) -> bool:
+        """Whether these are later versions of the same histories."""
+        for part, line, seen in zip(parts, self._lines, self._seen, strict=True):
+            if part.line is not line or part.length < seen:
+                return False
+        return True
+
+    def take(self, parts: Sequence[Any]) -> None:
+        """Add what is new."""
+        seen = self._seen
+        for n, part in enumerate(parts):
+            if part.length > seen[n]:
+                _added(self.state, part.since(seen[n]))
+                seen[n] = part.length
+
+
+def fold(items: Iterable[Any], kind: type[F], *args: Any) -> F:
+    """`kind(*args)` after `add(item)` of each item.
+
+    Of a `History` that grows it is the same object each time, and sees each item once: so `add`
+    must take them in any order, and whoever asks must not change it.
+    """
+    return items.fold(kind, *args) if isinstance(items, History) else _added(kind(*args), items)
+
+
+def _added(state: F, items: Iterable[Any]) -> F:
+    add: Any = state.add  # type: ignore[attr-defined]
+    for item in items:
+        add(item)
+    return state

@@ -1,0 +1,115 @@
+"""The system whose handlers replay a trace: the same law, at the same price for each step.
+
+A search over all worlds keeps what each handler did, and copies what a world holds. A replay goes
+through one long run: nothing comes back, so nothing is kept, and what only grows is not copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from paxcheck.protocol.execute import Local, NodeShape, Outcome, Reaction, SentMessages
+from paxcheck.protocol.growing import Growing
+from paxcheck.protocol.node import handlers_of
+from paxcheck.protocol.protocol import Protocol
+from paxcheck.protocol.system import System, Trigger
+from paxcheck.protocol.world import World
+from paxcheck.trace.conform.transit import TRANSITS, Transit
+
+_NOTHING: Final[frozenset[object]] = frozenset()
+
+
+class _Forgotten(Growing):
+    """No history at all: after a guess nothing is judged, so nothing needs to be remembered."""
+
+    __slots__ = ()
+
+    def plus(self, items: Collection[object]) -> Growing:
+        return self
+
+
+FORGOTTEN: Final = _Forgotten()
+
+
+class Handlers(System):
+    """A system whose worlds hold a `Table` of what is in transit, and their ghosts `Growing` sets.
+
+    `transit`: its network, that finds messages by key. `positions`: for each node where the fields
+    that a trace may show stand in a local state (all but the ghosts). `takes`: the messages that
+    each node handles, with their fields. `docs`: each rule in one sentence. `memo`: keep what
+    handlers did, for a search around one place; leave it off for a long run.
+    """
+
+    def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
+        super().__init__(protocol, memo=memo)
+        # That handlers are deterministic is found out where a model is checked.
+        self.shapes = tuple([replace(shape, twice=False) for shape in self.shapes])
+        self.transit: Transit = TRANSITS[protocol.network]
+        self.net = TRANSITS[protocol.network]
+        self.positions: tuple[dict[str, int], ...] = tuple([_places(s, True) for s in self.shapes])
+        self._ghosts = tuple([tuple(_places(s, False).values()) for s in self.shapes])
+        self.takes: dict[str, dict[str, frozenset[str]]] = {
+            node.name: {
+                kind.__name__: frozenset(["sender", *kind._fields])  # pyright: ignore[reportPrivateUsage]
+                for kind in handlers_of(type(node))
+            }
+            for node in self.nodes
+        }
+        self.docs = {name: rule.doc.splitlines()[0] for name, rule in self.all_rules().items()}
+
+    def initial(self) -> World:
+        """The first world; what its ghosts hold begins their history."""
+        world = super().initial()
+        return world._replace(
+            locals=tuple(
+                [
+                    self._with_ghosts(i, local, [Growing().plus(local[at]) for at in ghosts])
+                    for i, (local, ghosts) in enumerate(
+                        zip(world.locals, self._ghosts, strict=True)
+                    )
+                ]
+            )
+        )
+
+    def forgetful(self, world: World) -> World:
+        """The same world without its history: where a guess begins, and nothing is judged."""
+        return world._replace(
+            locals=tuple([self.bare(i, local) for i, local in enumerate(world.locals)])
+        )
+
+    def bare(self, i: int, local: Local) -> Local:
+        """A local state without its history."""
+        return self._with_ghosts(i, local, [FORGOTTEN] * len(self._ghosts[i]))
+
+    def react(
+        self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None = None
+    ) -> Reaction:
+        """What a node does. No handler can read a ghost, so it runs without the history."""
+        ghosts = self._ghosts[i]
+        if not ghosts or not isinstance(local[ghosts[0]], Growing):
+            return super().react(i, local, trigger, sent)
+        bare = self._with_ghosts(i, local, [_NOTHING] * len(ghosts))
+        reaction = super().react(i, bare, trigger, sent)
+        return Reaction(
+            tuple([self._remembering(i, local, o) for o in reaction.outcomes]), reaction.reads
+        )
+
+    def _remembering(self, i: int, before: Local, outcome: Outcome) -> Outcome:
+        after = outcome.local
+        memories = [before[at].plus(after[at]) for at in self._ghosts[i]]
+        local = self._with_ghosts(i, after, memories)
+        return Outcome(local, outcome.sent, outcome.choices, outcome.rules, outcome.error)
+
+    def _with_ghosts(self, i: int, local: Local, values: Sequence[object]) -> Local:
+        fields = list(local)
+        for at, value in zip(self._ghosts[i], values, strict=True):
+            fields[at] = value
+        return tuple(fields)
+
+
+def _places(shape: NodeShape, shown: bool) -> dict[str, int]:
+    """The places of the fields that a trace may show, or of the ghosts."""
+    rows = enumerate(zip(shape.names, shape.kinds, strict=True))
+    return {name: at for at, (name, kind) in rows if (kind != "ghost") == shown}

@@ -1,0 +1,258 @@
+"""The three networks again, for long runs: each step costs the same, however much was sent.
+
+The networks of `paxcheck.protocol.network` copy their state at each step, which is right for a
+search over many small worlds. A replay has one long run, so here the state is a `Table`, in which a
+message is found by its key. What each network does is the same: a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Protocol, TypeAlias
+
+from paxcheck.protocol.messages import PUBLISHED, Envelope
+from paxcheck.trace.conform.keys import Key, key_of
+from paxcheck.trace.conform.table import ABSENT, Table
+
+State: TypeAlias = Table[Any]
+
+FAR: Final = 20_000
+"""How far back the latest messages to a node are looked for."""
+
+
+class Transit(Protocol):
+    """A network of `paxcheck.protocol.network` that also finds a message by its key."""
+
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
+        """The envelope of that key between these nodes, if it can be delivered now."""
+        ...
+
+    def in_transit(self, state: State, key: Key) -> bool:
+        """Whether a copy of it is in transit, also one that must wait for others."""
+        ...
+
+    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+        """What can be delivered to a node, in order: the latest ones; and whether there is more."""
+        ...
+
+    def size(self, state: State) -> int:
+        """How many copies are in transit (of a set: how many messages were ever sent)."""
+        ...
+
+
+class SetTransit:
+    """Messages stay deliverable for ever. Cells: key -> (1, envelope)."""
+
+    name = "set"
+
+    @property
+    def empty(self) -> State:
+        """A new one each time: runs share nothing."""
+        return Table()
+
+    def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
+        """The very same state when nothing is new."""
+        cells = state.cells()
+        new = {key: (1, e) for e in envelopes if (key := key_of(e)) not in cells}
+        return state.changed(new.items()) if new else state
+
+    def deliverable(self, state: State) -> list[Envelope]:
+        """Every envelope with a receiver."""
+        return _in_order([e for _, e in state.cells().values() if e.to != PUBLISHED])
+
+    def take(self, state: State, envelope: Envelope) -> State:
+        """The same state: nothing goes away."""
+        return state
+
+    def consumes(self, ignored: bool) -> bool:
+        """Never."""
+        return False
+
+    def copies(self, state: State) -> list[Envelope]:
+        """All that was ever sent."""
+        return _in_order([e for _, e in state.cells().values()])
+
+    def lose(self, state: State, envelope: Envelope) -> State:
+        """Not a fault here: a message that is never delivered is lost."""
+        raise NotImplementedError
+
+    duplicate = lose
+
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
+        """What was ever sent can be delivered."""
+        found = state.cells().get(key)
+        return found[1] if found else None
+
+    def in_transit(self, state: State, key: Key) -> bool:
+        """The same."""
+        return key in state.cells()
+
+    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+        """The latest ones to a node."""
+        return _latest(state, to, most)
+
+    def size(self, state: State) -> int:
+        """How many messages were ever sent."""
+        return len(state.cells())
+
+
+class BagTransit:
+    """Each copy is delivered at most once, in any order. Cells: key -> (copies, envelope)."""
+
+    name = "bag"
+
+    @property
+    def empty(self) -> State:
+        """A new one each time: runs share nothing."""
+        return Table()
+
+    def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
+        """One more copy of each."""
+        cells = state.cells()
+        more: dict[Key, tuple[int, Envelope]] = {}
+        for envelope in envelopes:
+            key = key_of(envelope)
+            known = more.get(key) or cells.get(key)
+            more[key] = (known[0] + 1, known[1]) if known else (1, envelope)
+        return state.changed(more.items())
+
+    def deliverable(self, state: State) -> list[Envelope]:
+        """Each distinct envelope once."""
+        return _in_order([e for _, e in state.cells().values()])
+
+    copies = deliverable
+
+    def take(self, state: State, envelope: Envelope) -> State:
+        """One copy fewer."""
+        key = key_of(envelope)
+        number, kept = state.cells()[key]
+        return state.changed([(key, (number - 1, kept) if number > 1 else ABSENT)])
+
+    lose = take
+
+    def consumes(self, ignored: bool) -> bool:
+        """An ignored copy stays."""
+        return not ignored
+
+    def duplicate(self, state: State, envelope: Envelope) -> State:
+        """One copy more."""
+        return self.send(state, (envelope,))
+
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
+        """Any copy can be delivered."""
+        found = state.cells().get(key)
+        return found[1] if found else None
+
+    def in_transit(self, state: State, key: Key) -> bool:
+        """The same."""
+        return key in state.cells()
+
+    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+        """The latest ones to a node."""
+        return _latest(state, to, most)
+
+    def size(self, state: State) -> int:
+        """How many copies are in transit."""
+        return sum([number for number, _ in state.cells().values()])
+
+
+class FifoTransit:
+    """Ordered channels. Cells: (sender, receiver) -> ((first, end),), the numbers in its queue;
+    (sender, receiver, number) -> (key, envelope)."""
+
+    name = "fifo"
+
+    @property
+    def empty(self) -> State:
+        """A new one each time: runs share nothing."""
+        return Table()
+
+    def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
+        """Each envelope goes to the end of its channel."""
+        cells = state.cells()
+        more: dict[Any, Any] = {}
+        for envelope in envelopes:
+            channel = (envelope.sender, envelope.to)
+            ((first, end),) = more.get(channel) or cells.get(channel) or ((0, 0),)
+            more[channel] = ((first, end + 1),)
+            more[*channel, end] = (key_of(envelope), envelope)
+        return state.changed(more.items())
+
+    def deliverable(self, state: State) -> list[Envelope]:
+        """The head of each channel."""
+        return _in_order([queue[0][1] for queue in _queues(state)])
+
+    def take(self, state: State, envelope: Envelope) -> State:
+        """The channel without the first copy of the envelope."""
+        cells = state.cells()
+        channel = (envelope.sender, envelope.to)
+        ((first, end),) = cells[channel]
+        key, at = key_of(envelope), first
+        while cells[*channel, at][0] != key:
+            at += 1
+        # Those before it move up; it is the first one, unless it is lost on the way.
+        moved = [((*channel, n + 1), cells[*channel, n]) for n in range(at - 1, first - 1, -1)]
+        left = ((first + 1, end),) if first + 1 < end else ABSENT
+        return state.changed([*moved, ((*channel, first), ABSENT), (channel, left)])
+
+    lose = take
+
+    def consumes(self, ignored: bool) -> bool:
+        """Always: the queue moves on."""
+        return True
+
+    def copies(self, state: State) -> list[Envelope]:
+        """Each distinct envelope once."""
+        return list({key: e for queue in _queues(state) for key, e in queue}.values())
+
+    def duplicate(self, state: State, envelope: Envelope) -> State:
+        """A second copy at the end of the channel."""
+        return self.send(state, (envelope,))
+
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
+        """Only the head of a channel can be delivered."""
+        cells = state.cells()
+        numbers = cells.get((sender, to))
+        if numbers is None:
+            return None
+        head = cells[sender, to, numbers[0][0]]
+        return head[1] if head[0] == key else None
+
+    def in_transit(self, state: State, key: Key) -> bool:
+        """Whether it stands anywhere in a channel."""
+        return any(key == other for queue in _queues(state) for other, _ in queue)
+
+    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+        """The heads of the channels to a node."""
+        found = [e for e in self.deliverable(state) if e.to == to]
+        return found[:most], len(found) > most
+
+    def size(self, state: State) -> int:
+        """How many copies are in transit."""
+        return sum([len(queue) for queue in _queues(state)])
+
+
+def _latest(state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+    found: list[Envelope] = []
+    for looked, (_, envelope) in enumerate(reversed(state.cells().values())):
+        if len(found) > most or looked > FAR:
+            break
+        if envelope.to == to:
+            found.append(envelope)
+    more = len(found) > most or len(state.cells()) > FAR
+    return _in_order(found[:most]), more
+
+
+def _queues(state: State) -> Iterator[list[tuple[Key, Envelope]]]:
+    """What stands in each channel, in the order of the channels."""
+    cells = state.cells()
+    for channel in sorted([key for key in cells if len(key) == 2]):
+        ((first, end),) = cells[channel]
+        yield [cells[*channel, n] for n in range(first, end)]
+
+
+def _in_order(envelopes: list[Envelope]) -> list[Envelope]:
+    return sorted(envelopes, key=lambda envelope: envelope.key)
+
+
+TRANSITS: Final[dict[str, Any]] = {"set": SetTransit(), "bag": BagTransit(), "fifo": FifoTransit()}
