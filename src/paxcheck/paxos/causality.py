@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from paxcheck.paxos.facts import Clock, ClockRead, Received, Sent
+from paxcheck.clock import Clock
+from paxcheck.paxos.facts import ClockRead, Received, Sent
 from paxcheck.paxos.monitor import Breach, Monitor, Observed
 
 Mid: TypeAlias = "str | int"

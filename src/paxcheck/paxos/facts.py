@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
+from paxcheck.clock import Clock
+
 if TYPE_CHECKING:
     Ballot: TypeAlias = Any
 else:  # what a file of facts may hold; checked when it is read
     Ballot = int | str | tuple[int | str, ...] | None
 """A hashable value, totally ordered among the ballots of one log. In Raft, the term (int)."""
-
-Clock: TypeAlias = int | dict[str, int]
-"""A Lamport clock (one number) or a vector clock (node -> number)."""
 
 AnswerKind = Literal["promise", "accepted", "vote", "append"]
 Source = Literal["message", "state", "event"]

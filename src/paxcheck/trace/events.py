@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from paxcheck.paxos.facts import Clock
+from paxcheck.clock import Clock
 
 VERSION = 1
 Version = Annotated[int, msgspec.Meta(extra_json_schema={"const": VERSION})]

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from paxcheck.paxos.facts import Ballot, Clock
+from paxcheck.clock import Clock
+from paxcheck.paxos.facts import Ballot
 from paxcheck.trace.events import Version
 
 Family = Literal["paxos", "raft", "lease"]

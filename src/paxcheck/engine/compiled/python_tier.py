@@ -213,44 +213,53 @@ class PythonTier(Tier):
 
     def __init__(self, tables: Tables, findings: Findings, limits: Limits, watch: Watch) -> None:
         super().__init__(tables, findings, limits, watch)
-        self._live: list[dict[tuple[int, int], list[int]]] = [{} for _ in range(self.nodes)]
+        # For each node, by its row and the messages for it: what its actions and deliveries add.
+        self._known: list[dict[tuple[int, int], tuple[list[int], list[int]]]] = [
+            {} for _ in range(self.nodes)
+        ]
 
     def _steps(self, state: int, numbers: tuple[int, ...]) -> tuple[list[int], int]:
         # The order is that of the plain semantics, so that the same runs are found first.
-        tables = self.tables
-        rows = [tables.rows[i][number] for i, number in enumerate(numbers)]
+        tables, handled = self.tables, self.tables.handled
         available = 0
-        for row in rows:
-            available |= row.sent
+        for rows, number in zip(tables.rows, numbers, strict=True):
+            available |= rows[number].sent
         faults = self.budget_shifts and [f for f, n in enumerate(self.budgets(state)) if n]
         deltas: list[int] = []
         strikes = 0
-        for i, row in enumerate(rows):
-            number, shift = numbers[i], self.shifts[i]
-            acts = tables.fill_acts(i, number) if row.acts is None else row.acts
-            if acts:
-                deltas += [(n - number) << shift for n in acts]
-            for action in row.asking:
-                after = tables.ask(i, number, action, available)
-                deltas += [(n - number) << shift for n in after if n]
+        for i, number in enumerate(numbers):
+            key = (number, available & handled[i])
+            known = self._known[i].get(key)
+            acts = self._acts(i, number) if known is None else known[0]
+            deltas += acts
+            if tables.asks:
+                shift = self.shifts[i]
+                for action in tables.rows[i][number].asking:
+                    after = tables.ask(i, number, action, available)
+                    deltas += [(n - number) << shift for n in after if n]
             if faults:
                 struck = self._faults(i, number, faults)
                 strikes += len(struck)
                 deltas += struck
-            if available & tables.handled[i] & ~row.known:
-                tables.fill(i, number, available & tables.handled[i] & ~row.known)
-            live = available & row.reacts
-            found = self._live[i].get((number, live))
-            if found is None:
-                found = self._live[i][number, live] = self._deliveries(i, number, live)
-            deltas += found
+            if known is None:
+                known = self._known[i][key] = (acts, self._deliveries(i, number, available))
+            deltas += known[1]
         return deltas, strikes
 
-    def _deliveries(self, i: int, number: int, live: int) -> list[int]:
-        """What to add to a state for each of the live messages."""
-        nexts, shift = self.tables.rows[i][number].nexts, self.shifts[i]
-        bits = self.tables.in_order(live)
-        return [(after - number) << shift for bit in bits for after in nexts[bit]]
+    def _acts(self, i: int, number: int) -> list[int]:
+        """What to add to a state for each action of node `i`."""
+        row, shift = self.tables.rows[i][number], self.shifts[i]
+        acts = self.tables.fill_acts(i, number) if row.acts is None else row.acts
+        return [(after - number) << shift for after in acts]
+
+    def _deliveries(self, i: int, number: int, available: int) -> list[int]:
+        """What to add to a state for each message that node `i` may take."""
+        tables, row, shift = self.tables, self.tables.rows[i][number], self.shifts[i]
+        new = available & tables.handled[i] & ~row.known
+        if new:
+            tables.fill(i, number, new)
+        bits = tables.in_order(available & row.reacts)
+        return [(after - number) << shift for bit in bits for after in row.nexts[bit]]
 
     def _faults(self, i: int, number: int, faults: Sequence[int]) -> list[int]:
         """What to add to a state for each fault that may hit node `i`."""

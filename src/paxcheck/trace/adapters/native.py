@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from paxcheck.clock import Clock
 from paxcheck.paxos.facts import (
     Acked,
     AnswerHeard,
     Campaigned,
-    Clock,
     ClockRead,
     Decided,
     Declaration,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from paxcheck.clock import Clock
 from paxcheck.paxos.causality import clock_text, goes_back, is_later
 from paxcheck.trace.conform.keys import Key, message_key, text_of_encoded
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import PropertyResult
-from paxcheck.trace.events import Clock
 from paxcheck.trace.observe.verdict import Mention
 
 CLOCKS = "clock-consistency"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
+from paxcheck.clock import Clock
 from paxcheck.trace.conform.matching import NETWORK
-from paxcheck.trace.events import Clock, Event
+from paxcheck.trace.events import Event
 from paxcheck.trace.read import Trace
 
 
