@@ -106,6 +106,25 @@ def test_a_limit_confirms_nothing(clocks: Path) -> None:
     assert "verdict: undetermined: the limit of 10 states was reached" in found.output
 
 
+def test_limits_on_states_and_depth_are_in_the_certificate(clocks: Path) -> None:
+    for limit in ("--max-states", "--max-depth"):
+        made = run("check", "clocks.py", limit, "3", "--certificate", "c.json", "-q")
+        assert made.return_value == 3
+        assert run("recheck", "c.json").return_value == 0
+        assert json.loads(Path("c.json").read_text())["limits"] == {limit[6:]: 3}
+
+
+def test_a_run_that_time_ended_cannot_be_repeated(clocks: Path, capsys) -> None:
+    run("check", "clocks.py", "--max-time", "0", "--certificate", "c.json", "-q")
+    with pytest.raises(SystemExit) as ended:
+        main(["recheck", "c.json"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: c.json is of a run that was stopped by time, memory or Ctrl-C\n"
+        "  where such a run ends is chance: there is nothing to compare with\n"
+    )
+
+
 def test_what_is_refused(clocks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("check", "clocks.py", "--certificate", "c.json", "-q")
     whole = Path("c.json").read_text()

@@ -132,7 +132,8 @@ PROPERTIES = {
         "  FILE:17 in fine: return 1 / 0",
     ),
     "leaves": (
-        '@reachable\n    def fine(self, world):\n        "It is fine."\n        exit()',
+        '@reachable\n    def fine(self, world):\n        "It is fine."\n        exit()\n'
+        "        return True",
         "FILE:17: property fine raises SystemExit: None\n  FILE:17 in fine: exit()",
     ),
     "of a step raises": (
@@ -146,7 +147,7 @@ PROPERTIES = {
         'FILE:17: property fine raises AssertionError: no\n  FILE:17 in fine: assert False, "no"',
     ),
     "without an argument": (
-        '@invariant\n    def fine(self):\n        "It is fine."',
+        '@invariant\n    def fine(self):\n        "It is fine."\n        return True',
         "FILE:14: property fine raises TypeError: Test.fine() takes 1 positional argument but 2 "
         "were given",
     ),
@@ -154,6 +155,16 @@ PROPERTIES = {
         '@invariant\n    def fine(self, world):\n        "It is fine."\n        return 5',
         "FILE:14: property fine returned 5\n"
         "  return True, False, None, or Broken('why, with the values')",
+    ),
+    "returns nothing": (
+        '@invariant\n    def fine(self, world):\n        "It is fine."\n        world["a"].x < 5',
+        "FILE:15: property fine returns nothing, so it would hold whatever happens\n"
+        "  is a `return` missing? return True, False, or Broken('why, with the values')",
+    ),
+    "a witness is nothing": (
+        '@reachable\n    def fine(self, world):\n        "It is fine."\n'
+        '        if world["a"].x > 99: return True',
+        "FILE:14: property fine returned None\n  return True or False",
     ),
     "without a docstring": (
         "@invariant\n    def fine(self, world): return True",

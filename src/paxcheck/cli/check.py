@@ -147,12 +147,13 @@ def command(
     if folder is not None:
         how = {"first": first, "symmetry": symmetric}
         checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
+    bounds = limits(**limit_values)
     with aside():
         verdict = explore(
             System(chosen.protocol),
             engine=engine,
             properties=properties,
-            limits=limits(**limit_values),
+            limits=bounds,
             report=None if progress == "none" else reporter(machine=progress == "json"),
             stop_at_first=first,
             digest=certificate is not None,
@@ -181,6 +182,7 @@ def command(
                 model=loaded.reference,
                 path=loaded.path,
                 version=__version__,
+                limits=bounds,
             ),
         )
     if form == "json":

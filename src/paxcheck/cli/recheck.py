@@ -27,6 +27,7 @@ from paxcheck.engine.certificate import (
     source_digest,
 )
 from paxcheck.engine.engines import ENGINES, EngineName, explore
+from paxcheck.engine.limits import Limits
 from paxcheck.loading import load_model
 from paxcheck.plain import count
 from paxcheck.protocol.errors import UsageError
@@ -74,13 +75,21 @@ def command(
     if engine == "auto":
         small = old.distinct_states <= MOST_PLAIN
         engine = "reference" if old.engine == "compiled" and small else "compiled"
+    bounds = limits(**limit_values)
+    if bounds == Limits():
+        bounds = Limits(**old.limits)  # those of the run that is counted again
+    if not old.complete and old.verdict == "undetermined" and bounds == Limits():
+        raise UsageError(
+            f"{certificate} is of a run that was stopped by time, memory or Ctrl-C",
+            hint="where such a run ends is chance: there is nothing to compare with",
+        )
     properties = [p for p in known_properties(protocol) if p.name in old.properties]
     with aside():
         verdict = explore(
             System(protocol),
             engine=engine,
             properties=properties,
-            limits=limits(**limit_values),
+            limits=bounds,
             report=reporter(),
             digest=True,
             threads=threads or processors(),

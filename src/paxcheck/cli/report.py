@@ -218,7 +218,8 @@ def _conclusion(verdict: Verdict, story: Story | None) -> str:
         return f"{said}: {verdict.stopped or 'nothing was decided'}"
     broken = [p.name for p in verdict.properties if p.verdict == "violated"]
     text = f"{said}: {', '.join(broken)}"
-    others = [n for n in broken if story is not None and n != story.prop.name]
+    shown = {p.name for p in verdict.properties if p.behavior is not None}
+    others = [n for n in broken if story is not None and n != story.prop.name and n in shown]
     if others:
         text += f"\n(--property {others[0]} shows that counterexample)"
     return text

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from paxcheck.engine.limits import Limits
 from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.protocol import Protocol
@@ -33,7 +34,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `certificate`: the version of this format; `paxcheck`: of the program that made it; `model`: a
     name or a path; `source`: digest of the model's files; `states`: digest of the set of states,
-    null where the engine did not look at all of them (symmetry).
+    null where the engine did not look at all of them (symmetry); `limits`: on `states` and `depth`,
+    where the run had such.
     """
 
     certificate: int
@@ -53,6 +55,7 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     terminal_states: int
     levels: list[int]
     states: str | None
+    limits: dict[str, int] = {}
 
 
 COMPARED = (
@@ -68,9 +71,16 @@ COMPARED = (
 
 
 def certify(
-    verdict: Verdict, protocol: Protocol, *, model: str, path: Path, version: str
+    verdict: Verdict,
+    protocol: Protocol,
+    *,
+    model: str,
+    path: Path,
+    version: str,
+    limits: Limits | None = None,
 ) -> Certificate:
     """The certificate of a run. `path`: the file of the model."""
+    most = {} if limits is None else {"states": limits.states, "depth": limits.depth}
     return Certificate(
         certificate=FORMAT,
         paxcheck=version,
@@ -89,6 +99,7 @@ def certify(
         terminal_states=verdict.terminal_states,
         levels=list(verdict.levels),
         states=verdict.digest,
+        limits={name: value for name, value in most.items() if value is not None},
     )
 
 

@@ -45,7 +45,7 @@ class Saver:
             "parents": [parent for parent, _ in search.parents[self._worlds :]],
         }
         state = {
-            "levels": search.levels,
+            "levels": list(search.levels),
             "frontier": len(search.frontier),
             "generated": search.generated,
             "terminal": search.terminal,

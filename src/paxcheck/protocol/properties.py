@@ -35,7 +35,8 @@ class Property:
     def judge(self, subject: Any) -> Broken | None:
         """None when the property holds of the subject, else why it does not.
 
-        A check may return None or True (holds), False, or a Broken with the reason.
+        A check may return None or True (holds), False, or a Broken with the reason; one for
+        `reachable` must say True or False.
         For `reachable`: None when the subject is a witness. Raises ModelError where the check
         itself fails.
         """
@@ -45,7 +46,7 @@ class Property:
             raise
         except BaseException as problem:
             raise raised(f"property {self.name}", problem, self.where) from None
-        if result is None or result is True:
+        if result is True or (result is None and self.kind != "reachable"):
             return None
         if result is False:
             return Broken(self.doc.splitlines()[0] if self.doc else self.name)
@@ -54,7 +55,9 @@ class Property:
         raise ModelError(
             f"property {self.name} returned {result!r}",
             where=self.where,
-            hint="return True, False, None, or Broken('why, with the values')",
+            hint="return True or False"
+            if self.kind == "reachable"
+            else "return True, False, None, or Broken('why, with the values')",
         )
 
 

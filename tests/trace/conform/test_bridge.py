@@ -243,7 +243,7 @@ def test_many_members() -> None:
 @pytest.mark.parametrize(
     ("header", "model", "message"),
     [
-        ({"family": ["raft"]}, "synod", "native is a format of raft; synod is single-decree Paxos"),
+        ({"family": ["raft"]}, "synod", "this log is of raft; synod is single-decree Paxos"),
         ({"promise": "all"}, "synod", "in this log one promise covers all slots"),
         ({}, "rounds", "a log cannot be replayed in rounds"),
     ],

@@ -113,7 +113,7 @@ class TierSaver(TableSaver):
         state = {
             "tier": "python",
             "grouped": getattr(self.tables, "grouped", True),
-            "levels": tier.levels,
+            "levels": list(tier.levels),
             "frontier": len(tier.frontier),
             "generated": tier.generated,
             "terminal": tier.terminal,

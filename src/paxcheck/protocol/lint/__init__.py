@@ -15,14 +15,24 @@ from paxcheck.protocol.errors import ModelError, Where
 from paxcheck.protocol.lint.chance import Chance
 from paxcheck.protocol.lint.functions import Function, functions_of
 from paxcheck.protocol.lint.set_order import SetOrder
+from paxcheck.protocol.lint.silence import silent_properties
 
 Finding = tuple[ast.expr, str, str]
 """Where, what the code does, and what to do."""
 
 
 def check_source(source: str, file: str) -> None:
-    """Raise ModelError at the first place that depends on the order of a set or on chance."""
+    """Raise ModelError at the first place that depends on the order of a set or on chance.
+
+    Before that at a property that returns nothing.
+    """
     tree = ast.parse(source, file)
+    for silent in silent_properties(tree):
+        raise ModelError(
+            f"property {silent.name} returns nothing, so it would hold whatever happens",
+            where=Where(file, silent.lineno),
+            hint="is a `return` missing? return True, False, or Broken('why, with the values')",
+        )
     order, chance = SetOrder(tree), Chance(tree)
     for function in functions_of(tree):
         for place, what, hint in _findings(function, order, chance):

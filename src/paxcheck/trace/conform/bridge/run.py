@@ -46,7 +46,7 @@ def conform_log(
     parts = _parts(model)
     if "paxos" not in declaration.family:
         raise UsageError(
-            f"{declaration.name} is a format of {', '.join(sorted(declaration.family))}; "
+            f"this log is of {', '.join(sorted(declaration.family))}; "
             f"{model.name()} is single-decree Paxos",
             hint="judge the log without --model",
         )
