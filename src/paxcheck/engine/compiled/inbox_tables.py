@@ -60,7 +60,6 @@ class InboxTables:
         self._ids: list[dict[Any, int]] = [{} for _ in system.names]
         self._pairs: dict[tuple[int, Local, Trigger], tuple[Outcome, ...]] = {}
         self._added: list[dict[tuple[int, int], int]] = [{} for _ in system.names]
-        self.class_masks: dict[type[Message], int] = {}
         self.alarms: list[Alarm] = []
         self.watched = True  # whether the judge of steps must see all of them
         self.errors = False

@@ -29,17 +29,17 @@ class InboxTier(Tier):
 
     def world(self, state: int) -> World:
         """The world that a state stands for."""
-        return self.tables.world(self.numbers(state), self.budgets(state), state >> self._cut_shift)
+        return self.tables.world(self.numbers(state), self.budgets(state), self._cut_number(state))
 
     def _cut_number(self, state: int) -> int:
         return state >> self._cut_shift
 
     def _cut(self, state: int) -> frozenset[str] | None:
-        return self.tables.cuts[state >> self._cut_shift]
+        return self.tables.cuts[self._cut_number(state)]
 
     def _steps(self, state: int, numbers: tuple[int, ...]) -> tuple[list[int], int]:
         # The order is that of the plain semantics, so that the same runs are found first.
-        cut = state >> self._cut_shift
+        cut = self._cut_number(state)
         left = self.budgets(state) if self.budget_shifts else ()
         kinds = self.tables.system.fault_names
         deltas: list[int] = []

@@ -12,6 +12,7 @@ from typing import Any
 
 from paxcheck.engine.compiled.tables import Alarm
 from paxcheck.protocol.execute import Local
+from paxcheck.protocol.messages import Sought
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.world import Part
 
@@ -45,9 +46,7 @@ class Lens:
         look_at = self._looks(i)
         mask = 0
         for kind in self._kinds:
-            for found, bits in self.tables.class_masks.items():
-                if issubclass(found, kind):
-                    mask |= bits
+            mask |= self.tables.mask_of(Sought(kind))
         for row in rows[len(known) :]:
             look = (row.sent & mask, *look_at(row.local))
             known.append(ids.setdefault(look, len(ids) + 1))

@@ -22,7 +22,6 @@ class Question:
         self.tables = tables
         self.node = node
         self.action = action
-        self.answered: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -32,7 +31,6 @@ class Question:
         self.nodes = tuple(range(count))
         self.classes: list[list[int]] = [[0] for _ in range(count)]
         self._ids: list[dict[int, int]] = [{} for _ in range(count)]
-        self.answered.clear()
 
     @property
     def stale(self) -> bool:

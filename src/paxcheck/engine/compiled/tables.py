@@ -21,7 +21,7 @@ from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
 from paxcheck.protocol.messages import Envelope, Message, Sought, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
-from paxcheck.protocol.values import order_key, ordered
+from paxcheck.protocol.values import order_key
 from paxcheck.protocol.world import Part, World, WorldView
 
 M = TypeVar("M", bound=Message)
@@ -107,7 +107,6 @@ class Tables:
         self.contents: list[tuple[Message, tuple[str, ...]]] = []
         self._order: list[Any] = []  # of the messages
         self.handled = [0] * len(system.names)
-        self.class_masks: dict[type[Message], int] = {}
         self._of_kind: dict[type[Message], list[tuple[int, Message]]] = {}
         self._sought: dict[Sought, int] = {}
         self.rows: list[list[Row]] = [[Row((), 0)] for _ in system.names]  # ids start at 1
@@ -187,8 +186,6 @@ class Tables:
             for name in receivers:
                 if name:
                     self.handled[self.system.index[name]] |= 1 << bit
-            kind = type(message)
-            self.class_masks[kind] = self.class_masks.get(kind, 0) | 1 << bit
             self._of_kind.clear()
             for sought in self._sought:
                 if sought.fits(message):
@@ -258,26 +255,21 @@ class Tables:
 
     def ask(self, i: int, number: int, action: Act, available: int) -> tuple[int, ...]:
         """The rows after an action that asks which messages were sent; 0 for an exception."""
-        known = self._reads.get((i, action), ())
-        key = (i, number, action, tuple([available & self.mask_of(s) for s in known]))
-        found = self._asked.get(key)
-        if found is None:
-            found = self._ask(i, number, action, available)
-        return found.after
+        return self.told(i, number, action, available).after
 
     def told(self, i: int, number: int, action: Act, available: int) -> Answer:
         """The same, with the steps for the judge also when it was asked before."""
-        self.ask(i, number, action, available)
-        known = self._reads[i, action]
-        masks = [available & self.mask_of(s) for s in known]
-        return self._asked[i, number, action, tuple(masks)]
+        known = self._reads.get((i, action), ())
+        key = (i, number, action, tuple([available & self.mask_of(s) for s in known]))
+        found = self._asked.get(key)
+        return self._ask(i, number, action, available) if found is None else found
 
     def _ask(self, i: int, number: int, action: Act, available: int) -> Answer:
         if self.journal is not None:
             self.journal.append(["ask", i, number, action.action, available])
         known = self._reads.setdefault((i, action), ())
         local = self.rows[i][number].local
-        reaction = self.system.react(i, local, action, lambda c: self._messages(c, available))
+        reaction = self.system.react(i, local, action, lambda c: self.messages(c, available))
         self.calls += 1
         new = sorted(reaction.reads - set(known), key=str)
         if new:
@@ -311,9 +303,7 @@ class Tables:
             return self._effects[key]
         except KeyError:
             pass
-        step = trigger
-        if isinstance(step, int):
-            step = Envelope(self.system.names[i], self.contents[step][0])
+        step = self._step(i, trigger)
         try:
             reaction = self.system.react(i, self.locals[i][place], step, _refuse_to_tell)
         except _Asks:
@@ -322,6 +312,12 @@ class Tables:
         self.calls += 1
         effects = self._effects[key] = self._as_effects(i, reaction.outcomes)
         return effects
+
+    def _step(self, i: int, trigger: Trigger | int) -> Trigger:
+        """What makes the node act: the trigger itself, or the delivery of the message of a bit."""
+        if isinstance(trigger, int):
+            return Envelope(self.system.names[i], self.contents[trigger][0])
+        return trigger
 
     def _as_effects(self, i: int, outcomes: tuple[Outcome, ...]) -> tuple[Effect, ...]:
         effects: list[Effect] = []
@@ -348,10 +344,8 @@ class Tables:
                 after.append(following)
                 if not self.watched:
                     continue
-            step = trigger
-            if isinstance(step, int):
-                step = Envelope(self.system.names[i], self.contents[step][0])
-            self.alarms.append(Alarm(i, number, Step(step, effect.branch), effect.outcome))
+            step = Step(self._step(i, trigger), effect.branch)
+            self.alarms.append(Alarm(i, number, step, effect.outcome))
         return tuple(after)
 
     def raising(self, i: int, number: int, trigger: Trigger | int) -> int:
@@ -359,26 +353,14 @@ class Tables:
         effects = self._effects.get((i, self.rows[i][number].place, trigger)) or ()
         return sum(effect.after == 0 for effect in effects)
 
-    def _messages(self, kind: type[Message], available: int) -> tuple[Message, ...]:
-        mask = available & self.mask_of(Sought(kind))
-        found: list[Message] = []
-        while mask:
-            low = mask & -mask
-            found.append(self.contents[low.bit_length() - 1][0])
-            mask ^= low
-        return tuple(ordered(found))
-
     def pairs(self) -> Iterable[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""
         found: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
         for (i, place, trigger), effects in self._effects.items():
             if effects is None:
                 continue
-            step = trigger
-            if isinstance(step, int):
-                step = Envelope(self.system.names[i], self.contents[step][0])
             outcomes = tuple([effect.outcome for effect in effects])
-            found.append(((i, self.locals[i][place], step), outcomes))
+            found.append(((i, self.locals[i][place], self._step(i, trigger)), outcomes))
         return [*found, *self._told]
 
     def in_order(self, mask: int) -> list[int]:
@@ -428,17 +410,17 @@ class Tables:
         bare = World(locals_, frozenset(), budgets)
         return _RowsView(self.system, bare, reads, self, self.available(numbers))
 
-    def of_kind(self, kind: type[Message]) -> list[tuple[int, Message]]:
-        """The messages of a class that are known, each with its bit, in canonical order."""
-        found = self._of_kind.get(kind)
-        if found is None:
-            mask = 0
-            for known, bits in self.class_masks.items():
-                if issubclass(known, kind):
-                    mask |= bits
-            order = self.in_order(mask)
-            found = self._of_kind[kind] = [(1 << bit, self.contents[bit][0]) for bit in order]
-        return found
+    def messages(self, kind: type[M], sent: int) -> tuple[M, ...]:
+        """The messages of a class among the bits of those that were sent, in canonical order.
+
+        Each once, whoever it went to.
+        """
+        known = self._of_kind.get(kind)
+        if known is None:
+            order = self.in_order(self.mask_of(Sought(kind)))
+            known = self._of_kind[kind] = [(1 << bit, self.contents[bit][0]) for bit in order]
+        found: list[Any] = [message for low, message in known if sent & low]
+        return tuple(found if self.grouped else dict.fromkeys(found))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -452,9 +434,7 @@ class _RowsView(WorldView):
         check_message_class(kind)
         if self._reads is not None:
             self._reads.add(kind)
-        sent = self._sent
-        found = [message for low, message in self._tables.of_kind(kind) if sent & low]
-        return found if self._tables.grouped else list(dict.fromkeys(found))
+        return list(self._tables.messages(kind, self._sent))
 
 
 class _Asks(BaseException):
