@@ -31,7 +31,6 @@ from paxcheck.trace.conform.outputs import CONFORMANCE, as_json, as_verdict, quo
 from paxcheck.trace.conform.text import as_text
 from paxcheck.trace.lines import STDIN, TraceError, is_read_once
 from paxcheck.trace.observe.outputs import as_github, as_junit, as_sarif
-from paxcheck.trace.observe.parts import WrongOrder
 from paxcheck.trace.observe.run import is_native
 from paxcheck.trace.observe.sources import AUTO, Log, check_files, opened
 from paxcheck.trace.observe.texts import lines_of as raw_lines
@@ -117,16 +116,10 @@ def _log(files: Sequence[str], paths: Sequence[str], options: Options) -> tuple[
         )
     model = load_model(options.model).protocol
     with opened(paths, options.source, None, options.map_file, names=files) as log:
-        try:
-            result = conform_log(log.facts(), log.declaration, model)
-        except WrongOrder:
-            log, given = log.in_order(), log
-            if log == given:
-                raise
-            result = conform_log(log.facts(), log.declaration, model)
-            note = f"read in the order of their own numbers or times: {', '.join(log.names)}"
-            result = replace(result, notes=(*result.notes, note))
-        return _with_lines(result, log), model.name()
+        log, result, notes = log.judged(
+            lambda log: conform_log(log.facts(), log.declaration, model)
+        )
+        return _with_lines(replace(result, notes=(*result.notes, *notes)), log), model.name()
 
 
 def _with_lines(result: Conformance, log: Log) -> Conformance:

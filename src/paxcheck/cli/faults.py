@@ -6,14 +6,13 @@ import json
 
 import click
 
+from paxcheck.cli.options import format_option
 from paxcheck.cli.text import beside
 from paxcheck.protocol.faults import FAULTS, NETWORK_FAULTS, NODE_FAULTS
 
 
 @click.command("faults")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(form: str) -> int:
     """Explain the faults that --fault NAME=N switches on: NAME may strike up to N times in a run.
 

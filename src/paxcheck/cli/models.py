@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from paxcheck.cli.options import format_option
 from paxcheck.cli.text import headline
 from paxcheck.loading import Model, bundled_models, load_model
 from paxcheck.plain import count
@@ -16,9 +17,7 @@ from paxcheck.protocol.protocol import Scope
 
 @click.command("models")
 @click.argument("names", nargs=-1, metavar="[MODEL]...")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(names: tuple[str, ...], form: str) -> int:
     """List the models in the order of the ladder, with their parameters and scopes.
 

@@ -124,6 +124,12 @@ def scope_options(command: F) -> F:
     return command
 
 
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+"""How to print."""
+
+
 def limit_options(command: F) -> F:
     """The limits; one that is reached makes the verdict undetermined."""
     for option in reversed(

@@ -10,6 +10,7 @@ import click
 
 from paxcheck import __version__
 from paxcheck.cli.options import (
+    format_option,
     known_properties,
     limit_options,
     limits,
@@ -50,9 +51,7 @@ MOST_PLAIN = 2_000_000
     help="auto: another engine than the one that made the certificate; for large scopes the "
     "compiled engine, with all its reductions switched off.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(
     certificate: Path, engine: EngineName, form: str, threads: int | None, **limit_values: Any
 ) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from paxcheck.cli.options import choose, scope_options
+from paxcheck.cli.options import choose, format_option, scope_options
 from paxcheck.cli.rulebook import Entry, rulebook
 from paxcheck.cli.text import configuration
 from paxcheck.protocol.properties import Property
@@ -16,9 +16,7 @@ from paxcheck.protocol.properties import Property
 
 @click.command("rules")
 @scope_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(
     model: str,
     scope: str | None,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from paxcheck.cli import report
-from paxcheck.cli.options import choose, limit_options, limits, scope_options
+from paxcheck.cli.options import choose, format_option, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
 from paxcheck.engine.simulate import simulate
@@ -32,9 +32,7 @@ from paxcheck.protocol.system import System
     "--property", "names", metavar="NAME", multiple=True, help="Judge this property only."
 )
 @limit_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(
     model: str,
     scope: str | None,

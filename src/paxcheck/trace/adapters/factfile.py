@@ -15,7 +15,7 @@ import msgspec
 from paxcheck.paxos.facts import FACTS, Declaration, Fact
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace.adapters.base import refuse_doubles
-from paxcheck.trace.adapters.shapes import BALLOTS, check_ballots
+from paxcheck.trace.adapters.shapes import BALLOTS, refuse_text_ballots
 from paxcheck.trace.events import VERSION, Version
 from paxcheck.trace.lines import TraceError
 
@@ -91,10 +91,7 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
             ) from None
         refuse_doubles(text, fact, file, number)
         if type(fact) in BALLOTS:
-            try:
-                check_ballots(fact)
-            except ValueError as problem:
-                raise TraceError(str(problem), where=Where(file, number)) from None
+            refuse_text_ballots(fact, file, number)
         yield fact
 
 

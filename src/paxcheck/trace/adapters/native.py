@@ -38,7 +38,7 @@ from paxcheck.trace.adapters.native_events import (
     state_facts,
     votes_of,
 )
-from paxcheck.trace.adapters.shapes import BALLOTS, check_ballots
+from paxcheck.trace.adapters.shapes import BALLOTS, refuse_text_ballots
 from paxcheck.trace.doubles import refuse_doubles
 from paxcheck.trace.events import VERSION
 from paxcheck.trace.log import LogEvent, LogHeader, ReceiveEvent, SendEvent
@@ -149,10 +149,7 @@ class _Reader:
             refuse_doubles(text, event, file, number, words=event.note is None)
             for fact in self.read(number, event):
                 if type(fact) in BALLOTS:
-                    try:
-                        check_ballots(fact)
-                    except ValueError as problem:
-                        raise TraceError(str(problem), where=Where(file, number)) from None
+                    refuse_text_ballots(fact, file, number)
                 yield fact
 
     def _start(self, header: LogHeader, number: int) -> Iterator[Fact]:

@@ -12,6 +12,8 @@ from typing import Any, cast, get_type_hints
 import msgspec
 
 from paxcheck.paxos.facts import FACTS, Ballot, Fact, VoteReported
+from paxcheck.protocol.errors import Where
+from paxcheck.trace.lines import TraceError
 
 Test = Callable[[Any], bool]
 
@@ -37,6 +39,14 @@ def check_ballots(fact: Any) -> None:
         for ballot in [vote.ballot for vote in value] if name == "votes" else (value,):
             if type(ballot) is not int:
                 _refuse_text_numbers(name, ballot)
+
+
+def refuse_text_ballots(fact: Any, file: str, number: int) -> None:
+    """Raises TraceError, with the line, for a ballot that `check_ballots` refuses."""
+    try:
+        check_ballots(fact)
+    except ValueError as problem:
+        raise TraceError(str(problem), where=Where(file, number)) from None
 
 
 def _refuse_text_numbers(name: str, ballot: str | tuple[int | str, ...]) -> None:

@@ -40,15 +40,47 @@ class Transit(Protocol):
         ...
 
 
-class SetTransit:
-    """Messages stay deliverable for ever. Cells: key -> (1, envelope)."""
-
-    name = "set"
+class _ByKey:
+    """What `set` and `bag` do alike. Cells: key -> (copies, envelope), the latest ones last."""
 
     @property
     def empty(self) -> State:
         """A new one each time: runs share nothing."""
         return Table()
+
+    def copies(self, state: State) -> list[Envelope]:
+        """Each distinct envelope once."""
+        return _in_order([e for _, e in state.cells().values()])
+
+    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
+        """Whatever is there can be delivered."""
+        found = state.cells().get(key)
+        return found[1] if found else None
+
+    def in_transit(self, state: State, key: Key) -> bool:
+        """The same."""
+        return key in state.cells()
+
+    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
+        """The latest ones to a node."""
+        found: list[Envelope] = []
+        for looked, (_, envelope) in enumerate(reversed(state.cells().values())):
+            if len(found) > most or looked > FAR:
+                break
+            if envelope.to == to:
+                found.append(envelope)
+        more = len(found) > most or len(state.cells()) > FAR
+        return _in_order(found[:most]), more
+
+    def size(self, state: State) -> int:
+        """How many copies there are."""
+        return sum([number for number, _ in state.cells().values()])
+
+
+class SetTransit(_ByKey):
+    """Messages stay deliverable for ever. Cells: key -> (1, envelope)."""
+
+    name = "set"
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """The very same state when nothing is new."""
@@ -68,43 +100,17 @@ class SetTransit:
         """Never."""
         return False
 
-    def copies(self, state: State) -> list[Envelope]:
-        """All that was ever sent."""
-        return _in_order([e for _, e in state.cells().values()])
-
     def lose(self, state: State, envelope: Envelope) -> State:
         """Not a fault here: a message that is never delivered is lost."""
         raise NotImplementedError
 
     duplicate = lose
 
-    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
-        """What was ever sent can be delivered."""
-        found = state.cells().get(key)
-        return found[1] if found else None
 
-    def in_transit(self, state: State, key: Key) -> bool:
-        """The same."""
-        return key in state.cells()
-
-    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
-        """The latest ones to a node."""
-        return _latest(state, to, most)
-
-    def size(self, state: State) -> int:
-        """How many messages were ever sent."""
-        return len(state.cells())
-
-
-class BagTransit:
+class BagTransit(_ByKey):
     """Each copy is delivered at most once, in any order. Cells: key -> (copies, envelope)."""
 
     name = "bag"
-
-    @property
-    def empty(self) -> State:
-        """A new one each time: runs share nothing."""
-        return Table()
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """One more copy of each."""
@@ -116,11 +122,7 @@ class BagTransit:
             more[key] = (known[0] + 1, known[1]) if known else (1, envelope)
         return state.changed(more.items())
 
-    def deliverable(self, state: State) -> list[Envelope]:
-        """Each distinct envelope once."""
-        return _in_order([e for _, e in state.cells().values()])
-
-    copies = deliverable
+    deliverable = _ByKey.copies
 
     def take(self, state: State, envelope: Envelope) -> State:
         """One copy fewer."""
@@ -137,23 +139,6 @@ class BagTransit:
     def duplicate(self, state: State, envelope: Envelope) -> State:
         """One copy more."""
         return self.send(state, (envelope,))
-
-    def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
-        """Any copy can be delivered."""
-        found = state.cells().get(key)
-        return found[1] if found else None
-
-    def in_transit(self, state: State, key: Key) -> bool:
-        """The same."""
-        return key in state.cells()
-
-    def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
-        """The latest ones to a node."""
-        return _latest(state, to, most)
-
-    def size(self, state: State) -> int:
-        """How many copies are in transit."""
-        return sum([number for number, _ in state.cells().values()])
 
 
 class FifoTransit:
@@ -230,17 +215,6 @@ class FifoTransit:
     def size(self, state: State) -> int:
         """How many copies are in transit."""
         return sum([len(queue) for queue in _queues(state)])
-
-
-def _latest(state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
-    found: list[Envelope] = []
-    for looked, (_, envelope) in enumerate(reversed(state.cells().values())):
-        if len(found) > most or looked > FAR:
-            break
-        if envelope.to == to:
-            found.append(envelope)
-    more = len(found) > most or len(state.cells()) > FAR
-    return _in_order(found[:most]), more
 
 
 def _queues(state: State) -> Iterator[list[tuple[Key, Envelope]]]:

@@ -24,7 +24,6 @@ from paxcheck.trace.lines import (
 )
 from paxcheck.trace.observe.catalogue import RULES
 from paxcheck.trace.observe.engine import Observer, violation
-from paxcheck.trace.observe.parts import WrongOrder
 from paxcheck.trace.observe.shrink import shrink
 from paxcheck.trace.observe.sources import AUTO, Log, Source, is_run, opened
 from paxcheck.trace.observe.texts import with_texts
@@ -56,18 +55,12 @@ def validate_files(
     """
     check_names(only)
     with opened(files, source, clock_error, map_file) as log:
-        try:
-            # Of several files another one may show that all is in a wrong order.
-            early = tell if len(files) == 1 else None
-            verdict = _judged(log, only, all_of_them, progress, early)
-        except WrongOrder:
-            # Names such as n1.log, n1.log.1, n1.log.2 come in the wrong order from every shell.
-            log, given = log.in_order(), log
-            if log == given:
-                raise
-            verdict = _judged(log, only, all_of_them, progress, None)
-            note = f"read in the order of their own numbers or times: {', '.join(log.names)}"
-            verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, note))
+        # Of several files another one may show that all is in a wrong order.
+        early = tell if len(files) == 1 else None
+        log, verdict, notes = log.judged(
+            lambda log: _judged(log, only, all_of_them, progress, early)
+        )
+        verdict = msgspec.structs.replace(verdict, notes=(*verdict.notes, *notes))
         if shrunk is not None and verdict.first is not None:
             facts = _readable(log)
             shrunk(log.declaration, shrink(facts, log.declaration, verdict.first.property))

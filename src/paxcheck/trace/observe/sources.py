@@ -8,11 +8,11 @@ import math
 import os
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,8 +22,10 @@ from paxcheck.trace.adapters import Adapter, adapter_named, adapters, detect, un
 from paxcheck.trace.adapters.base import Disorder, Facts, session_of
 from paxcheck.trace.adapters.mapped import load_map
 from paxcheck.trace.lines import TraceError, is_read_once, lines_of
-from paxcheck.trace.observe.parts import Parts, start_of
+from paxcheck.trace.observe.parts import Parts, WrongOrder, start_of
 from paxcheck.trace.observe.texts import lines_of as raw_lines
+
+T = TypeVar("T")
 
 AUTO = "auto"
 HEAD = 20
@@ -155,6 +157,20 @@ class Log:
             if None not in keys.values():
                 return replace(self, sources=tuple(sorted(self.sources, key=lambda s: keys[s])))
         return self
+
+    def judged(self, judge: Callable[[Log], T]) -> tuple[Log, T, tuple[str, ...]]:
+        """The log, its files put in order where they were not; what `judge` says; notes on that.
+
+        Names such as n1.log, n1.log.1, n1.log.2 come in the wrong order from every shell.
+        """
+        try:
+            return self, judge(self), ()
+        except WrongOrder:
+            ordered = self.in_order()
+            if ordered == self:
+                raise
+        note = f"read in the order of their own numbers or times: {', '.join(ordered.names)}"
+        return ordered, judge(ordered), (note,)
 
     def raw(self, name: str) -> Iterator[bytes]:
         """The lines of one of the files again, to quote from; nothing for another name.
