@@ -18,6 +18,14 @@ from paxcheck.engine.compiled.kernel import control as at
 ALL = 0xFFFFFFFFFFFFFFFF
 ONE_WORD = 63  # bit 63 of word 0 marks keys
 MOST_ROOM = 1 << 16  # rows that are made ready before there are any
+LINE = 8  # words of a cache line
+
+
+def lines(count: int) -> np.ndarray:
+    """Words, all 0, that begin where a cache line begins."""
+    room = np.zeros(count + LINE, np.uint64)
+    first = -room.ctypes.data // 8 % LINE
+    return room[first : first + count]
 
 
 class Entries:
@@ -87,7 +95,8 @@ class Arrays:
         for i in range(n):
             for k in range(n):
                 if per:
-                    self.group_of[i][k] = 1 << (i * per + k % per)
+                    # With one for each pair, those of a sender are side by side: see `merge`.
+                    self.group_of[i][k] = 1 << (k * n + i if per == n else i * per + k % per)
         self.own = [0] * n
         for i in range(n):
             for k in range(n):
@@ -186,11 +195,13 @@ class Arrays:
     def _make(self) -> None:
         """Make the arrays, and put in what is known."""
         rows, n, m = self.total, self.nodes, self.mask_words
-        self.offers = np.zeros(rows * n * m, np.uint64)
+        self.narrow = not self.inboxes and n <= LINE and m == 1
+        self.stride = LINE if self.narrow else n
+        self.offers = lines(rows * self.stride * m)
         self.masks = np.zeros(4 * rows * m, np.uint64)
         self.wants = np.zeros(rows * m if self.inboxes else 1, np.uint64)
         self.requested = np.zeros(rows * m, np.uint64)
-        self.allow = np.zeros(len(self.rests) * n * m, np.uint64)
+        self.allow = lines(len(self.rests) * self.stride * m)
         self.entry = np.zeros(1 << 10, np.uint64)
         self._entry_end = 0
         self.classes = np.zeros((max(1, self.lens_count), rows), np.int32)
@@ -328,7 +339,7 @@ class Arrays:
                     begin + before,
                 )
             for source, moves in entries.offers.items():
-                self.put(self.offers, row * self.nodes + source, moves)
+                self.put(self.offers, row * self.stride + source, moves)
         self._changed.clear()
         if self._entry_end > len(self.entry):
             self.entry.resize(2 * self._entry_end, refcheck=False)
@@ -356,6 +367,7 @@ class Arrays:
             slots.append(len(source))
         block[at.NODES], block[at.FIELDS] = self.nodes, self.fields
         block[at.ROWS], block[at.RESTS] = self.total, len(self.rests)
+        block[at.STRIDE] = self.stride
         block[at.CUT] = int(bool(self.cuts.any()))
         jumps = int(np.diff(self.jumps).max()) if self.faults else 0
         self.most = (sum(self._bit_counts()) + self.questions) * self._most_branches + jumps + 1
@@ -399,11 +411,16 @@ class Arrays:
             words[int(self.word[c])] |= number << int(self.shift[c])
         return words
 
-    def unpack(self, words: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-        """The rows of a state, what is left of the budgets, and the number of the cut."""
+    def unpack(self, states: np.ndarray) -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
+        """The rows of each state, what is left of the budgets, and the number of the cut.
+
+        `states`: the words of one state in each row.
+        """
+        fields = [states[:, w] for w in self.word.tolist()]
         ids = [
-            (int(words[int(self.word[c])]) >> int(self.shift[c])) & int(self.mask[c])
-            for c in range(self.fields)
+            ((words >> shift) & mask).tolist()
+            for words, shift, mask in zip(fields, self.shift, self.mask, strict=True)
         ]
-        left, cut = self.rests[ids[self.nodes]] if self.faults else ((), 0)
-        return tuple(ids[: self.nodes]), left, cut
+        rests = [self.rests[k] for k in ids[self.nodes]] if self.faults else [((), 0)] * len(states)
+        rows = zip(*ids[: self.nodes], strict=True)
+        return [(numbers, *rest) for numbers, rest in zip(rows, rests, strict=True)]

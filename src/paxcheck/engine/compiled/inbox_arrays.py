@@ -51,7 +51,7 @@ class InboxArrays(Arrays):
                 for j, sender in enumerate(names):
                     if side is None or (name in side) == (sender in side):
                         mask |= 1 << (self.fixed + j)
-                self.put(self.allow, k * self.nodes + i, mask)
+                self.put(self.allow, k * self.stride + i, mask)
 
     def _cut(self) -> None:
         names = self.tables.system.names

@@ -329,8 +329,8 @@ class Looks(Store):
     def _ask_pending(self, pending: list[tuple[int, int]]) -> bool:
         """Judge states; True when a property looked at more than before."""
         asked: dict[int, list[Any]] = {}
-        for place, k in pending:
-            numbers, budgets, cut = self.unpacked(place)
+        states = self.unpacked([place for place, _ in pending])
+        for (_, k), (numbers, budgets, cut) in zip(pending, states, strict=True):
             if k >= len(self.lenses):
                 q = k - len(self.lenses)
                 asked.setdefault(q, []).append((self.questions[q].key(numbers), numbers))
@@ -425,7 +425,8 @@ class Looks(Store):
 
     # States ---------------------------------------------------------------------------------
 
-    def unpacked(self, place: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-        """The rows of a state, what is left of the budgets, and the cut."""
+    def unpacked(self, places: list[int]) -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
+        """The rows of each state, what is left of the budgets, and the cut."""
         width = self.arrays.width
-        return self.arrays.unpack(self.log[place * width : (place + 1) * width])
+        at_ = np.array(places, np.int64)[:, None] * width + np.arange(width)
+        return self.arrays.unpack(self.log[at_])

@@ -51,16 +51,17 @@ class SetArrays(Arrays):
                 if k and left[f] > 0:
                     mask |= 1 << (1 + f)
             for i in range(self.nodes):
-                self.put(self.allow, k * self.nodes + i, mask)
+                self.put(self.allow, k * self.stride + i, mask)
 
     def _put_rows(self) -> None:
         handled, n, m = self.tables.handled, self.nodes, self.mask_words
+        stride = self.stride
         places: list[int] = []
         words: list[int] = []
         for j, rows in enumerate(self.tables.rows):
             for number in range(self.synced[j], len(rows)):
                 sent = rows[number].sent
-                place = (int(self.base[j]) + number) * n
+                place = (int(self.base[j]) + number) * stride
                 for i in range(n):
                     rest = sent & handled[i]
                     if not rest:

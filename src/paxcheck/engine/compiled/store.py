@@ -6,18 +6,20 @@ Room is made only between two calls of the kernels.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paxcheck.engine.compiled import memory
-from paxcheck.engine.compiled.arrays import Arrays
+from paxcheck.engine.compiled.arrays import LINE, Arrays, lines
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.block import Block
-from paxcheck.engine.compiled.kernel.objects import Shape, kernel
+from paxcheck.engine.compiled.kernel.objects import Kernel, Shape, kernel
 from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.limits import Limits
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 BATCH = 64  # states that a thread expands at once
 FIRST_BITS = 16
@@ -77,6 +79,8 @@ class Worker:
             {
                 at.ROWS_AT: np.zeros(arrays.fields, np.int64),
                 at.IDS_AT: np.zeros(arrays.fields, np.int64),
+                at.OPEN_AT: lines(LINE),
+                at.AWAKE_AT: lines(LINE),
                 at.STATE_AT: np.zeros(width, np.uint64),
                 at.NEW_AT: np.zeros(self._room * width, np.uint64),
                 at.TOPS_AT: np.zeros(self._room, np.int64),
@@ -198,7 +202,9 @@ class Store:
         """For which shape the kernels are made."""
         arrays = self.arrays
         symmetric = self.symmetry is not None
-        return Shape(arrays.width, arrays.mask_words, symmetric, arrays.inboxes, shared)
+        return Shape(
+            arrays.width, arrays.mask_words, symmetric, arrays.inboxes, shared, arrays.narrow
+        )
 
     def run(self, name: str, **arguments: Any) -> int:
         """Run a kernel on the first worker; what it returned."""
@@ -242,14 +248,20 @@ class Store:
                 block[at.LISTED] = len(part)
                 block.point({at.LIST_AT: np.ascontiguousarray(part, np.int64)})
         workers = self.workers[:busy]
-        pool = self.pool = self.pool or ThreadPoolExecutor(max(1, self.threads - 1))
-        others = [pool.submit(run, worker.block.address) for worker in workers[1:]]
+        others = [self._in_a_thread(run, worker) for worker in workers[1:]]
         try:
             codes = {run(workers[0].block.address)}
         finally:
             # Ctrl-C or not: nothing may change while another thread still works.
             codes_of_others = [other.result() for other in others]
         return codes.union(codes_of_others)
+
+    def _in_a_thread(self, run: Kernel, worker: Worker) -> Future[int]:
+        if self.pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # many searches never need one
+
+            self.pool = ThreadPoolExecutor(max(1, self.threads - 1))
+        return self.pool.submit(run, worker.block.address)
 
     lens_total = 0
 
@@ -263,8 +275,13 @@ class Store:
         """A larger table, for the same states."""
         # Every growth puts all states into the table again: larger steps where memory is plenty.
         free = memory.available_memory() or 0
-        plenty = self.limits.memory is None and (4 << (self.bits + 2)) * 8 < free
-        more = 2 if plenty or self.bits < 22 else 1
+        steps = [4, 2, 1] if self.bits <= 20 else [2, 1]
+        few = self.limits.memory is not None
+        for more in steps:
+            if more == 1 or (not few and (4 << (self.bits + more)) * 8 < free):
+                break
+        if few and self.bits < 22:
+            more = 2
         if self.bits + more > 31:
             more = 1
         if self.bits + more > 31:

@@ -23,6 +23,7 @@ SOURCE_AT = _next()  # slot -> where its bits come from: the sender, or the node
 GROUP_AT = _next()  # slot -> its bit in a sleep mask, 0 if it never sleeps
 OWN_AT = _next()  # node -> all its bits in a sleep mask
 OFFERS_AT = _next()  # (row, node, word) -> bits
+STRIDE = _next()  # how many nodes there is room for in each row of `OFFERS_AT` and `ALLOW_AT`
 BITS_AT = _next()  # (row, word) -> four masks, see below
 ALLOW_AT = _next()  # (rest, node, word) -> bits of the node itself that the faults' budgets allow
 WANTS_AT = _next()  # (row, word) -> with inboxes: bits that must be filled before it is expanded
@@ -96,6 +97,8 @@ SPRUNG_AT = _next()  # trap -> 1 when a state takes that step
 # Work space.
 ROWS_AT = _next()
 IDS_AT = _next()
+OPEN_AT = _next()  # in a narrow shape: node -> the bits that are open in the state that was read,
+AWAKE_AT = _next()  # and those of them that do not sleep
 STATE_AT = _next()
 NEW_AT = _next()  # states, and beside them:
 TOPS_AT = _next()

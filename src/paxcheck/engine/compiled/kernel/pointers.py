@@ -95,6 +95,58 @@ def swap_if(typingctx, pointer, index, expected, value):
     return kind(pointer, types.int64, kind, kind), codegen
 
 
+@intrinsic
+def merge(typingctx, offers, rows, nodes, allow, first, asleep, opened, awake):
+    """What is open to each of at most eight nodes: `opened[i] = OR of offers[8 * rows[k] + i]` over
+    all k, and of `allow[first + i]`; `awake`: the same of what does not sleep.
+
+    Offer (k, i) sleeps if bit k * nodes + i of `asleep` is set, and what is allowed as (i, i).
+    All eight nodes are looked at together.
+    """
+
+    def codegen(context, builder, signature, args):
+        offers, rows, nodes, allow, first, asleep, opened, awake = args
+        word, short = ir.IntType(64), ir.IntType(32)
+        line = ir.VectorType(word, 8)
+        lanes = ir.Constant(line, [ir.Constant(word, k) for k in range(8)])
+        nothing, undefined = ir.Constant(line, None), ir.Constant(line, ir.Undefined)
+
+        def all_lanes(value):
+            one = builder.insert_element(undefined, value, short(0))
+            return builder.shuffle_vector(
+                one, undefined, ir.Constant(ir.VectorType(short, 8), [short(0)] * 8)
+            )
+
+        def load(pointer, index):
+            place = builder.bitcast(builder.gep(pointer, [index]), line.as_pointer())
+            value = builder.load(place, align=8)
+            value.set_metadata("invariant.load", builder.module.add_metadata([]))
+            return value
+
+        def woken(value, shifts):
+            bits = builder.lshr(all_lanes(asleep), shifts)
+            sleeps = builder.trunc(bits, ir.VectorType(ir.IntType(1), 8))
+            return builder.select(sleeps, nothing, value)
+
+        own = builder.mul(lanes, all_lanes(builder.add(nodes, word(1))))
+        own = builder.and_(own, all_lanes(word(63)))
+        given = load(allow, first)
+        total, rest = (cgutils.alloca_once_value(builder, v) for v in (given, woken(given, own)))
+        with cgutils.for_range(builder, nodes) as loop:
+            row = builder.load(builder.gep(rows, [loop.index]))
+            offered = load(offers, builder.shl(row, word(3)))
+            shifts = builder.add(lanes, all_lanes(builder.mul(loop.index, nodes)))
+            shifts = builder.and_(shifts, all_lanes(word(63)))
+            builder.store(builder.or_(builder.load(total), offered), total)
+            builder.store(builder.or_(builder.load(rest), woken(offered, shifts)), rest)
+        for value, pointer in ((total, opened), (rest, awake)):
+            builder.store(builder.load(value), builder.bitcast(pointer, line.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    places = (offers, rows, types.int64, allow, types.int64, types.uint64, opened, awake)
+    return types.void(*places), codegen
+
+
 def _atomic(operation):
     @intrinsic
     def change(typingctx, pointer, index, value):

@@ -262,7 +262,7 @@ def any_sprung(c):
     return found
 
 
-def scan(widths, masks, symmetric, inboxes, c):
+def scan(widths, masks, symmetric, inboxes, narrow, c):
     """Look at the steps out of the states [FIRST, LAST) as `MODE` says; where it stopped.
 
     It stops where there is no room for what it finds, or where Python must first fill an entry.
@@ -277,7 +277,7 @@ def scan(widths, masks, symmetric, inboxes, c):
         if no_room_to_judge(c, states + ends):
             return at
         found, _, quiet, complete = successors(
-            widths, masks, symmetric, inboxes, c, at, np.uint64(0), np.int64(0)
+            widths, masks, symmetric, inboxes, narrow, c, at, np.uint64(0), np.int64(0)
         )
         if not complete:
             request(masks, inboxes, c)

@@ -27,6 +27,7 @@ from paxcheck.engine.compiled.kernel.control import (
     ALLOW_AT,
     ASKER_AT,
     ASLEEP_AT,
+    AWAKE_AT,
     BASE_AT,
     BATCH,
     BITS,
@@ -71,6 +72,8 @@ from paxcheck.engine.compiled.kernel.control import (
     NEW_AT,
     NODES,
     ODD,
+    OFFERS_AT,
+    OPEN_AT,
     ORBITS_AT,
     OWN_AT,
     PENDING,
@@ -96,6 +99,7 @@ from paxcheck.engine.compiled.kernel.control import (
     SPRUNG_AT,
     STATES_LENSES,
     STOP,
+    STRIDE,
     TABLE_AT,
     TABLE_FULL,
     TARGETS_AT,
@@ -112,6 +116,7 @@ from paxcheck.engine.compiled.kernel.pointers import (
     halves,
     ints,
     longs,
+    merge,
     ones,
     prefetch,
     swap_if,
@@ -216,10 +221,10 @@ def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping
 
 
 @inline
-def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
+def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, found):
     """The states after one; (found, steps, quiet, complete), as in `take`."""
     width, count = len(widths), len(masks)
-    nodes = fixed(c, NODES)
+    nodes, stride = fixed(c, NODES), fixed(c, STRIDE)
     rows, ids = longs(fixed(c, ROWS_AT)), longs(fixed(c, IDS_AT))
     log, new = words(fixed(c, LOG_AT)), words(fixed(c, NEW_AT))
     bits_of, entry = words(fixed(c, BITS_AT)), words(fixed(c, ENTRY_AT))
@@ -230,24 +235,40 @@ def successors(widths, masks, symmetric, inboxes, c, place, asleep, found):
     steps = np.int64(0)
     quiet = complete = True
     unknown = np.uint64(0)
+    opened, woken = words(fixed(c, OPEN_AT)), words(fixed(c, AWAKE_AT))
+    if len(narrow) > 0:
+        allow = rest * 8
+        merge(
+            words(fixed(c, OFFERS_AT)),
+            rows,
+            nodes,
+            words(fixed(c, ALLOW_AT)),
+            allow,
+            asleep,
+            opened,
+            woken,
+        )
     for i in range(nodes):
         row, old = rows[i], ids[i]
         if len(inboxes) > 0:
             for w in range(count):
                 at = 4 * (row * count + w)
-                wanted = fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
+                wanted = fixed(words(fixed(c, ALLOW_AT)), (rest * stride + i) * count + w)
                 wanted &= fixed(words(fixed(c, WANTS_AT)), row * count + w)
                 unknown |= wanted & ~fixed(bits_of, at + KNOWN)
         shift = fixed(words(fixed(c, SHIFT_AT)), i)
         where = word_of(widths, c, i)
         for w in range(count):
-            first = fixed(slots, i)
-            bits = own_offer(masks, inboxes, c, rest, i, w)
-            awake = np.uint64(0) if asleep & fixed(groups, first) else bits
-            for s in range(first + 1, fixed(slots, i + 1)):
-                more = offered(masks, inboxes, c, rest, i, s, w)
-                bits |= more
-                awake |= np.uint64(0) if asleep & fixed(groups, s) else more
+            if len(narrow) > 0:
+                bits, awake = opened[i], woken[i]
+            else:
+                first = fixed(slots, i)
+                bits = own_offer(masks, inboxes, c, rest, i, w)
+                awake = np.uint64(0) if asleep & fixed(groups, first) else bits
+                for s in range(first + 1, fixed(slots, i + 1)):
+                    more = offered(masks, inboxes, c, rest, i, s, w)
+                    bits |= more
+                    awake |= np.uint64(0) if asleep & fixed(groups, s) else more
             at = 4 * (row * count + w)
             live = fixed(bits_of, at + LIVE)
             if len(inboxes) == 0:
@@ -408,7 +429,7 @@ def insert_all(widths, symmetric, inboxes, shared, c, found):
                 judge(widths, c, lens, new, k * width, place)
 
 
-def expand(widths, masks, symmetric, inboxes, shared, c):
+def expand(widths, masks, symmetric, inboxes, narrow, shared, c):
     """Expand states, those of the list or from the shared cursor on; why it came back."""
     width = len(widths)
     batch = fixed(c, BATCH)
@@ -437,7 +458,7 @@ def expand(widths, masks, symmetric, inboxes, shared, c):
             at += 1
             asleep = words(fixed(c, SLEEP_AT))[place - fixed(c, LEVEL)]
             more, steps, quiet, complete = successors(
-                widths, masks, symmetric, inboxes, c, place, asleep, found
+                widths, masks, symmetric, inboxes, narrow, c, place, asleep, found
             )
             if not complete:
                 request(masks, inboxes, c)

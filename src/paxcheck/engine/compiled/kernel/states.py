@@ -61,12 +61,14 @@ def read(widths, c, state, at):
     )
     ids, rows = longs(fixed(c, IDS_AT)), longs(fixed(c, ROWS_AT))
     nodes = fixed(c, NODES)
-    for field in range(fixed(c, FIELDS)):
+    for field in range(nodes):
         word = state[at + word_of(widths, c, field)]
         number = np.int64((word >> fixed(shifts, field)) & fixed(masks, field))
         ids[field] = number
-        if field < nodes:
-            rows[field] = fixed(base, field) + number
+        rows[field] = fixed(base, field) + number
+    for field in range(nodes, fixed(c, FIELDS)):
+        word = state[at + word_of(widths, c, field)]
+        ids[field] = np.int64((word >> fixed(shifts, field)) & fixed(masks, field))
 
 
 @inline

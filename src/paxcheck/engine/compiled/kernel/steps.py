@@ -37,6 +37,7 @@ from paxcheck.engine.compiled.kernel.control import (
     SHIFT_AT,
     SLOTS_AT,
     SOURCE_AT,
+    STRIDE,
     WANTS_AT,
 )
 from paxcheck.engine.compiled.kernel.pointers import fixed, ints, longs, trailing_zeros, words
@@ -53,45 +54,45 @@ def rest_of(c):
 @inline
 def own_offer(masks, inboxes, c, rest, i, w):
     """The bits of node `i` in its first slot that are open in the state that was read."""
-    count, nodes = len(masks), fixed(c, NODES)
+    count, stride = len(masks), fixed(c, STRIDE)
     if len(inboxes) > 0:  # what it does by itself, and what it takes from itself
         row = longs(fixed(c, ROWS_AT))[i]
-        return fixed(words(fixed(c, OFFERS_AT)), (row * nodes + i) * count + w)
-    return fixed(words(fixed(c, ALLOW_AT)), (rest * nodes + i) * count + w)
+        return fixed(words(fixed(c, OFFERS_AT)), (row * stride + i) * count + w)
+    return fixed(words(fixed(c, ALLOW_AT)), (rest * stride + i) * count + w)
 
 
 @inline
 def offered(masks, inboxes, c, rest, i, s, w):
     """The bits of node `i` in another slot `s`: what can come from its sender."""
-    count, nodes = len(masks), fixed(c, NODES)
+    count, nodes, stride = len(masks), fixed(c, NODES), fixed(c, STRIDE)
     rows, offers = longs(fixed(c, ROWS_AT)), words(fixed(c, OFFERS_AT))
     sender = fixed(longs(fixed(c, SOURCE_AT)), s)
     if len(inboxes) == 0:
-        return fixed(offers, (rows[sender] * nodes + i) * count + w)
+        return fixed(offers, (rows[sender] * stride + i) * count + w)
     if fixed(c, CUT):
         cut = fixed(words(fixed(c, CUTS_AT)), rest * nodes + i)
         if cut >> np.uint64(sender) & np.uint64(1):
             return np.uint64(0)
-    return fixed(offers, (rows[i] * nodes + sender) * count + w)
+    return fixed(offers, (rows[i] * stride + sender) * count + w)
 
 
 @part
 def request(masks, inboxes, c):
     """Write down which entries the state that was read needs and nobody asked for yet."""
     count = len(masks)
-    nodes, rest = fixed(c, NODES), rest_of(c)
+    nodes, stride, rest = fixed(c, NODES), fixed(c, STRIDE), rest_of(c)
     rows, ids = longs(fixed(c, ROWS_AT)), longs(fixed(c, IDS_AT))
     bits_of, asked = words(fixed(c, BITS_AT)), words(fixed(c, REQUESTED_AT))
     slots, source = longs(fixed(c, SLOTS_AT)), longs(fixed(c, SOURCE_AT))
     for i in range(nodes):
         for w in range(count):
             place = rows[i] * count + w
-            missing = words(fixed(c, ALLOW_AT))[(rest * nodes + i) * count + w]
+            missing = words(fixed(c, ALLOW_AT))[(rest * stride + i) * count + w]
             if len(inboxes) > 0:
                 missing &= words(fixed(c, WANTS_AT))[place]
             else:
                 for s in range(slots[i] + 1, slots[i + 1]):
-                    offer = (rows[source[s]] * nodes + i) * count + w
+                    offer = (rows[source[s]] * stride + i) * count + w
                     missing |= words(fixed(c, OFFERS_AT))[offer]
             missing &= ~bits_of[4 * place + KNOWN] & ~asked[place]
             while missing and c[REQUESTS] < fixed(c, REQUESTS_ROOM):
