@@ -9,12 +9,13 @@ import sys
 import tokenize
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import (
     NOT_THE_MODELS,
@@ -34,8 +35,7 @@ from paxcheck.protocol.protocol import Protocol, Scope
 _HERE = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """A loaded model: its name, its file and the protocol class that the file defines."""
 
     name: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import click
+from msgspec import Struct
 
 from paxcheck.cli.rulebook import bare, check_rules
 from paxcheck.cli.streams import aside
@@ -24,8 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _DIGITS: Final = 18  # of a number that anybody can mean
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """A model in the configuration that the options ask for.
 
     `changed`: whether it is another configuration than that of the scope.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from msgspec import Struct
 
 from paxcheck.cli.coverage import coverage_table
 from paxcheck.cli.options import Chosen
@@ -28,8 +28,7 @@ from paxcheck.trace.write import events_of, header_of, write_trace
 _COLORS = {"holds": "green", "violated": "red", "undetermined": "yellow"}
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """The behavior to show: a counterexample, or a witness that was asked for.
 
     `shortest`: whether no shorter run shows the same, as after a breadth-first search.

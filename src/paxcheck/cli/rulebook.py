@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from paxcheck.loading import Model
 from paxcheck.protocol.errors import UsageError, Where, where_of_code
@@ -11,8 +12,7 @@ from paxcheck.protocol.node import Node, Rule
 from paxcheck.protocol.protocol import Protocol, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A rule, the node classes that have it, and whether the scope has such a node."""
 
     name: str

@@ -18,10 +18,11 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final
+
+from msgspec import Struct
 
 from paxcheck import __version__
 from paxcheck.protocol.errors import PaxcheckError
@@ -44,8 +45,7 @@ class CheckpointError(PaxcheckError):
     """A checkpoint that cannot be used; nothing in its folder was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """What `checkpoint.json` says of a search: the kind of its engine, its counts, its parts."""
 
     kind: str

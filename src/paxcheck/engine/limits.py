@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
 from paxcheck.plain import count
 
 
@@ -27,8 +29,7 @@ class Limits:
     memory: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """A look at a run: states found, depth, seconds and bytes so far.
 
     `frontier`: states of the level that is being made; `previous_frontier`: the level that is being

@@ -10,8 +10,9 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, Where, in_one_line, where_of, where_of_class
 from paxcheck.protocol.fields import Field
@@ -27,8 +28,7 @@ _OPERATORS: Final = frozenset(
 _STEPS: Final = ("on_start", "on_restart")
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """The method that takes a message: stored by name, so that a subclass may override it."""
 
     name: str

@@ -9,18 +9,18 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, Final
+
+from msgspec import Struct
 
 _PACKAGE: Final = Path(__file__).parent.parent
 _MODELS: Final = str(_PACKAGE.resolve() / "_models") + os.sep
 _SHOWN: Final = 4  # lines of a long traceback that are shown at each end
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """A place in a file: `file:line`."""
 
     file: str

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from paxcheck.protocol.errors import (
     NOT_THE_MODELS,
     ModelError,
@@ -31,8 +33,7 @@ Local: TypeAlias = tuple[Value, ...]
 hidden parts that faults need (see `NodeShape`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class HandlerError:
+class HandlerError(Struct, frozen=True):
     """An exception that a handler let escape, in words; the lines are the model's own."""
 
     told: str
@@ -42,8 +43,7 @@ class HandlerError:
         return self.told + (f" at {self.lines[-1][0]} in {self.lines[-1][1]}" if self.lines else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One branch of a step: the new local state and what was sent, in order of sending."""
 
     local: Local
@@ -56,8 +56,7 @@ class Outcome:
         return (self.local, self.sent, self.choices, self.error)
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Struct, frozen=True):
     """All branches of a step, and the classes of sent messages that it asked for.
 
     `closed`: the rules that were asked in branches which then had nothing to choose.
@@ -68,16 +67,14 @@ class Reaction:
     closed: tuple[RuleCall, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """A step that a node takes by itself."""
 
     node: str
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFault:
+class NodeFault(Struct, frozen=True):
     """A fault that hits one node: crash, stop, amnesia, torn or corrupt."""
 
     node: str

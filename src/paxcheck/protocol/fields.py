@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 FieldKind = Literal["durable", "volatile", "ghost", "constant"]
 _MISSING: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """The declaration of one field of a node."""
 
     kind: FieldKind

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model
 from paxcheck.protocol.values import Record, Value, order_key, parts_getter, show
@@ -56,8 +57,7 @@ def check_message_class(kind: Any) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(Struct, frozen=True):
     """Which sent messages an action asked for: those of a class with these values in its fields."""
 
     kind: type[Message]

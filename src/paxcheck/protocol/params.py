@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, UsageError, where_in_model
 
@@ -12,8 +13,7 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _SHOWN = 40  # characters of a value that is refused
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """A parameter of a protocol, settable with `--set name=value`."""
 
     default: Any

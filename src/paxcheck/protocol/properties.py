@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from paxcheck.protocol.declare import check_plain
 from paxcheck.protocol.errors import NOT_THE_MODELS, ModelError, Where, raised, where_of
@@ -14,16 +15,14 @@ Kind = Literal["invariant", "step_invariant", "reachable", "at_end", "no_excepti
 Method = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """Why a property does not hold: a sentence with the values, and the facts it rests on."""
 
     reason: str
     evidence: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """One property of a protocol: `holds(world or step)` gives None or why not."""
 
     name: str

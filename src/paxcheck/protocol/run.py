@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.messages import (
@@ -66,8 +68,7 @@ def _ending(method: F) -> F:
     return noting  # type: ignore[return-value]
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """The ends of `send`, `choose`, `sent` and of rules.
 
     `prefix`: the choices to follow; `again`: the second run of the same step, which looks closer;
@@ -79,10 +80,10 @@ class Run:
     prefix: Sequence[int] = ()
     asking: SentMessages | None = None
     again: bool = False
-    sends: list[Envelope] = field(default_factory=list[Envelope])
-    taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
-    rules: list[RuleCall] = field(default_factory=list[RuleCall])
-    reads: set[Sought] = field(default_factory=set[Sought])
+    sends: list[Envelope] = []
+    taken: list[tuple[int, int, Value]] = []
+    rules: list[RuleCall] = []
+    reads: set[Sought] = set()
     rule: str | None = None
     ended: BaseException | None = None
 

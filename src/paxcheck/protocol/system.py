@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from paxcheck.protocol.errors import ModelError, Where, model_lines, where_of
 from paxcheck.protocol.execute import (
@@ -34,8 +36,7 @@ from paxcheck.protocol.values import ordered
 from paxcheck.protocol.world import NodeView, StepView, World
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkFault:
+class NetworkFault(Struct, frozen=True):
     """A fault of the network: loss or duplicate of one envelope, partition, or its heal."""
 
     kind: str
@@ -50,8 +51,7 @@ Tried: TypeAlias = Callable[[Trigger, Outcome | None, bool], None]
 """An observer of local steps: the trigger, the outcome (None: no branch was open), did it run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of the system: what happened, and which branch of its choices was taken."""
 
     trigger: Trigger | NetworkFault
@@ -72,8 +72,7 @@ class Step:
         return isinstance(self.trigger, NodeFault)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """A step out of a world; `world` is None when the handler raised an exception."""
 
     step: Step

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
 from paxcheck.protocol.execute import Act, Local, NodeFault, NodeShape
@@ -172,8 +173,7 @@ def _thawed(shape: NodeShape, local: Local, name: str) -> Any:
     return OrderedSet(value) if shape.declared[name].kind == "ghost" else thaw(value)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class WorldView:
+class WorldView(Struct, frozen=True, eq=False):
     """What a property sees: `world.nodes(Acceptor)`, `world["a1"].vote`, `world.sent(Accepted)`.
 
     Every look is recorded, so that a verdict can be kept for all states that look the same.
@@ -182,6 +182,11 @@ class WorldView:
     _system: System
     _world: World
     _reads: set[Part] | None = None
+
+    __repr__ = object.__repr__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a property only looks: it cannot set {name!r}")
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
@@ -222,14 +227,18 @@ class WorldView:
         return NodeView(self._system.shapes[index], index, self._world.locals[index], self._reads)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class StepView:
+class StepView(Struct, frozen=True, eq=False):
     """One step of one node, as a step invariant sees it."""
 
     before: NodeView
     trigger: Any
     after: NodeView
     sent: tuple[Envelope, ...]
+
+    __repr__ = object.__repr__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a property only looks: it cannot set {name!r}")
 
     @property
     def node(self) -> str:

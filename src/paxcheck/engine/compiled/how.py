@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from paxcheck.engine.checkpoint import Checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """`hand_over`: from so many states on the native tier takes over; None: never.
 
     `checkpoint`: where the search is saved, and what it goes on from. `threads`: how many the

@@ -13,9 +13,10 @@ which nobody receives.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
+
+from msgspec import Struct
 
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Alarm, Unsupported
@@ -28,8 +29,7 @@ from paxcheck.protocol.system import Step, System, Trigger
 from paxcheck.protocol.world import Part, World, WorldView
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Struct, frozen=True):
     """One row: a node's local state, its inbox, and what it published (`sent` is in no mask)."""
 
     local: Local
@@ -38,8 +38,7 @@ class Seat:
     sent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One step of a node: its row after it, and which group of messages goes to which node."""
 
     row: int

@@ -12,8 +12,9 @@ Messages are bits of Python integers, so there is no limit on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.errors import ModelError
@@ -35,8 +36,7 @@ class Regroup(Exception):
     """One message was sent to different groups of receivers: use a bit for each envelope."""
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One local state with what its node has sent: a row of the tables.
 
     `place`: the number of the local state; `known`: the message bits for which the step was
@@ -51,14 +51,13 @@ class Row:
     place: int = 0
     known: int = 0
     reacts: int = 0
-    nexts: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    nexts: dict[int, tuple[int, ...]] = {}
     acts: tuple[int, ...] | None = None
-    faults: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    faults: dict[int, tuple[int, ...]] = {}
     asking: tuple[Act, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """One outcome of a local step: the number of the local state after it, and the bits sent.
 
     `after` is 0 for an exception.
@@ -70,8 +69,7 @@ class Effect:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Struct, frozen=True):
     """A step that a property must know of: (node, row, trigger, branch) with its outcome."""
 
     node: int
@@ -80,8 +78,7 @@ class Alarm:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The rows after an action that asks, 0 for an exception, and its steps for the judge."""
 
     after: tuple[int, ...]
@@ -423,8 +420,7 @@ class Tables:
         return tuple(found if self.grouped else dict.fromkeys(found))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _RowsView(WorldView):
+class _RowsView(WorldView, frozen=True, eq=False):
     """A view whose messages are looked up, and not gathered before anybody asks."""
 
     _tables: Any = None
