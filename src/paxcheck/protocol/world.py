@@ -173,7 +173,7 @@ def _thawed(shape: NodeShape, local: Local, name: str) -> Any:
     return OrderedSet(value) if shape.declared[name].kind == "ghost" else thaw(value)
 
 
-class WorldView(Struct, frozen=True, eq=False):
+class WorldView(Struct, eq=False):
     """What a property sees: `world.nodes(Acceptor)`, `world["a1"].vote`, `world.sent(Accepted)`.
 
     Every look is recorded, so that a verdict can be kept for all states that look the same.

@@ -420,7 +420,7 @@ class Tables:
         return tuple(found if self.grouped else dict.fromkeys(found))
 
 
-class _RowsView(WorldView, frozen=True, eq=False):
+class _RowsView(WorldView, eq=False):
     """A view whose messages are looked up, and not gathered before anybody asks."""
 
     _tables: Any = None
