@@ -225,8 +225,7 @@ class Arrays:
         self.entries = [{} for _ in range(self.nodes)]
         for i, filled in enumerate(self.filled):
             for number, bits in filled.items():
-                for bit in bits:
-                    self._write(i, number, bit)
+                self._write(i, number, bits)
         self._make()
 
     def fits(self) -> bool:
@@ -261,12 +260,12 @@ class Arrays:
         """Write what the new rows offer."""
         raise NotImplementedError
 
-    def _write(self, i: int, number: int, bit: int) -> None:
-        """Store an entry, and say that it is known: in this order."""
+    def _write(self, i: int, number: int, bits: list[int]) -> None:
+        """Store entries of a row, and say that they are known: in this order."""
         raise NotImplementedError
 
-    def compute(self, i: int, number: int, bit: int) -> None:
-        """Let the tables compute an entry; rows and messages may be new after it."""
+    def compute(self, i: int, number: int, bits: list[int]) -> None:
+        """Let the tables compute entries of a row; rows and messages may be new after it."""
         raise NotImplementedError
 
     def what(self, i: int, bit: int) -> int:
@@ -279,10 +278,10 @@ class Arrays:
 
     # Entries --------------------------------------------------------------------------------
 
-    def fill(self, i: int, number: int, bit: int) -> None:
-        """Write an entry that the tables have computed, now that all rows have their places."""
-        self.filled[i].setdefault(number, []).append(bit)
-        self._write(i, number, bit)
+    def fill(self, i: int, number: int, bits: list[int]) -> None:
+        """Write entries that the tables have computed, now that all rows have their places."""
+        self.filled[i].setdefault(number, []).extend(bits)
+        self._write(i, number, bits)
 
     def entries_of(self, i: int, number: int) -> Entries:
         """What is known of a row, to be changed."""

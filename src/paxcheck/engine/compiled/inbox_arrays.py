@@ -111,17 +111,18 @@ class InboxArrays(Arrays):
 
     # Entries --------------------------------------------------------------------------------
 
-    def compute(self, i: int, number: int, bit: int) -> None:
+    def compute(self, i: int, number: int, bits: list[int]) -> None:
         """Let the tables compute moves (or, for -1 - group, what a row becomes by it)."""
-        if bit < 0:
-            (group,) = [g for g, own in self.groups[i].items() if own == -1 - bit]
-            self.tables.add(i, number, group)
-        elif (number, bit) not in self.moves[i]:
-            self.moves[i][number, bit] = self._computed(i, number, bit)
-            count = sum(
-                len(self.moves[i].get((number, b), ())) for b in range(self.fixed + self.nodes)
-            )
-            self._most_moves[i] = max(self._most_moves[i], count)
+        for bit in bits:
+            if bit < 0:
+                (group,) = [g for g, own in self.groups[i].items() if own == -1 - bit]
+                self.tables.add(i, number, group)
+            elif (number, bit) not in self.moves[i]:
+                self.moves[i][number, bit] = self._computed(i, number, bit)
+                count = sum(
+                    len(self.moves[i].get((number, b), ())) for b in range(self.fixed + self.nodes)
+                )
+                self._most_moves[i] = max(self._most_moves[i], count)
 
     def _computed(self, i: int, number: int, bit: int) -> list[tuple[int, Move]]:
         """Moves, each with its trap: which of the triggers of the bit it belongs to."""
@@ -138,23 +139,26 @@ class InboxArrays(Arrays):
                 found += [(k, move) for move in tables.delivery(i, number, k)]
         return found
 
-    def fill(self, i: int, number: int, bit: int) -> None:
+    def fill(self, i: int, number: int, bits: list[int]) -> None:
         """Write moves that the tables have computed, or what a row becomes."""
-        if bit >= 0:
-            super().fill(i, number, bit)
-            return
-        (group,) = [g for g, own in self.groups[i].items() if own == -1 - bit]
-        self.add[self._add_place(i, number, -1 - bit)] = self.tables.add(i, number, group)
+        for bit in bits:
+            if bit < 0:
+                (group,) = [g for g, own in self.groups[i].items() if own == -1 - bit]
+                self.add[self._add_place(i, number, -1 - bit)] = self.tables.add(i, number, group)
+        moving = [bit for bit in bits if bit >= 0]
+        if moving:
+            super().fill(i, number, moving)
 
-    def _write(self, i: int, number: int, bit: int) -> None:
+    def _write(self, i: int, number: int, bits: list[int]) -> None:
         known = self.filled[i].get(number, [])
-        before = known[: known.index(bit)]
-        move = sum(len(self.moves[i][number, b]) for b in before)
-        source = i if bit < self.fixed else bit - self.fixed
-        for _, step in self.moves[i][number, bit]:
-            self._move(i, number, move, bit, source, step)
-            move += 1
-        self.entries_of(i, number).known |= 1 << bit
+        for bit in bits:
+            before = known[: known.index(bit)]
+            move = sum(len(self.moves[i][number, b]) for b in before)
+            source = i if bit < self.fixed else bit - self.fixed
+            for _, step in self.moves[i][number, bit]:
+                self._move(i, number, move, bit, source, step)
+                move += 1
+            self.entries_of(i, number).known |= 1 << bit
 
     def _move(self, i: int, number: int, move: int, bit: int, source: int, step: Move) -> None:
         trap = (i, number, bit)

@@ -121,21 +121,27 @@ class Looks(Store):
         """Let the tables compute entries, and write them."""
         arrays = self.arrays
         arrays.requested[:] = 0
+        entries: dict[tuple[int, int], list[int]] = {}
         for i, number, bit in requests:
-            arrays.compute(i, number, bit)
-            self.note_breaches()
-            if self.symmetry is not None and bit >= 0:
+            entries.setdefault((i, number), []).append(bit)
+        for (i, number), bits in entries.items():
+            arrays.compute(i, number, bits)
+            if self.tables.alarms:
+                self.note_breaches()
+            if self.symmetry is not None:
                 place = self.tables.rows[i][number].place
-                self.symmetry.check(i, place, arrays.what(i, bit))
-        self.take_over(requests)
+                for bit in bits:
+                    if bit >= 0:
+                        self.symmetry.check(i, place, arrays.what(i, bit))
+        self.take_over(entries)
 
-    def take_over(self, entries: list[tuple[int, int, int]]) -> None:
-        """Write entries that the tables have computed into the arrays."""
+    def take_over(self, entries: dict[tuple[int, int], list[int]]) -> None:
+        """Write entries that the tables have computed into the arrays: (node, row) -> bits."""
         arrays = self.arrays
         self._new_rows()
         asks = self._new_questions()
-        for entry in entries:
-            arrays.fill(*entry)
+        for (i, number), bits in entries.items():
+            arrays.fill(i, number, bits)
         self.describe(fresh=asks)
 
     def _new_rows(self) -> bool:

@@ -88,9 +88,10 @@ class NativeTier(Paths):
         if isinstance(self.arrays, SetArrays):
             known = self.arrays.known_entries()
             if symmetry is not None:
-                for i, number, bit in known:
+                for (i, number), bits in known.items():
                     place = self.tables.rows[i][number].place
-                    symmetry.check(i, place, self.arrays.what(i, bit))
+                    for bit in bits:
+                        symmetry.check(i, place, self.arrays.what(i, bit))
             self.take_over(known)
 
     # The search -----------------------------------------------------------------------------

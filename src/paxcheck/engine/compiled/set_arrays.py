@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from paxcheck.engine.compiled.arrays import ALL, Arrays
+from paxcheck.engine.compiled.arrays import ALL, Arrays, Entries
 from paxcheck.engine.compiled.symmetry import ACTIONS, FAULT
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.protocol.execute import NodeFault
@@ -81,9 +81,9 @@ class SetArrays(Arrays):
 
     # Entries --------------------------------------------------------------------------------
 
-    def known_entries(self) -> list[tuple[int, int, int]]:
-        """Every entry that the tables know: node, row, bit."""
-        found: list[tuple[int, int, int]] = []
+    def known_entries(self) -> dict[tuple[int, int], list[int]]:
+        """Every entry that the tables know: (node, row) -> bits."""
+        found: dict[tuple[int, int], list[int]] = {}
         for i, rows in enumerate(self.tables.rows):
             for number in range(1, len(rows)):
                 row = rows[number]
@@ -94,20 +94,24 @@ class SetArrays(Arrays):
                     low = rest & -rest
                     bits.append(self.columns[i][low.bit_length() - 1])
                     rest ^= low
-                found += [(i, number, bit) for bit in bits]
+                if bits:
+                    found[i, number] = bits
         return found
 
-    def compute(self, i: int, number: int, bit: int) -> None:
-        """Let the tables compute an entry; rows and messages may be new after it."""
-        row = self.tables.rows[i][number]
-        if bit == 0:
-            if row.acts is None:
-                self.tables.fill_acts(i, number)
-        elif bit < self.fixed:
-            if bit - 1 not in row.faults:
+    def compute(self, i: int, number: int, bits: list[int]) -> None:
+        """Let the tables compute entries of a row; rows and messages may be new after it."""
+        row, messages = self.tables.rows[i][number], self.messages[i]
+        wanted = 0
+        for bit in bits:
+            if bit >= self.fixed:
+                wanted |= 1 << messages[bit]
+            elif bit == 0:
+                if row.acts is None:
+                    self.tables.fill_acts(i, number)
+            elif bit - 1 not in row.faults:
                 self.tables.fill_fault(i, number, bit - 1)
-        elif not row.known >> self.messages[i][bit] & 1:
-            self.tables.fill(i, number, 1 << self.messages[i][bit])
+        if wanted & ~row.known:
+            self.tables.fill(i, number, wanted & ~row.known)
 
     def what(self, i: int, bit: int) -> int:
         """What a bit stands for: a message, ACTIONS or FAULT - f."""
@@ -123,15 +127,25 @@ class SetArrays(Arrays):
             return FAULT - self.faults.index(trigger.kind)
         return ACTIONS
 
-    def _write(self, i: int, number: int, bit: int) -> None:
-        entries = self.entries_of(i, number)
-        entries.known |= 1 << bit
+    def _write(self, i: int, number: int, bits: list[int]) -> None:
+        entries, row = self.entries_of(i, number), self.tables.rows[i][number]
+        messages, fixed, errors = self.messages[i], self.fixed, self.tables.errors
+        for bit in bits:
+            entries.known |= 1 << bit
+            if bit >= fixed and not errors:
+                after = row.nexts.get(messages[bit], ())
+            else:
+                after = self._rows_after(i, number, bit)
+            if after:
+                self._write_one(entries, i, number, bit, after)
+
+    def _write_one(
+        self, entries: Entries, i: int, number: int, bit: int, after: tuple[int, ...]
+    ) -> None:
         fault = bit if 0 < bit < self.fixed else 0
-        after = self._rows_after(i, number, bit)
-        if not after:
-            return
-        trap = (i, number, self.what(i, bit))
-        if len(after) == 1 and after[0] and not fault and trap not in self.traps:
+        trap = (i, number, self.what(i, bit)) if self.traps else None
+        quiet = trap is None or trap not in self.traps
+        if len(after) == 1 and after[0] and not fault and quiet:
             entries.of[bit] = self.entry_of(after[0], self.keep(i, number, after[0]))
         else:
             branches = [[n, fault, self.keep(i, number, n, fault), 0] for n in after]

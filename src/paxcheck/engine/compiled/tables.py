@@ -12,7 +12,7 @@ Messages are bits of Python integers, so there is no limit on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -69,6 +69,10 @@ class Effect(Struct, frozen=True):
     outcome: Outcome
 
 
+Effects: TypeAlias = dict[Trigger | int, tuple[Effect, ...] | None]
+"""What a local state does on each trigger, or on the message of a bit; None where it asks."""
+
+
 class Alarm(Struct, frozen=True):
     """A step that a property must know of: (node, row, trigger, branch) with its outcome."""
 
@@ -116,7 +120,8 @@ class Tables:
         self.watched = True
         self.errors = False
         self.calls = 0
-        self._effects: dict[tuple[int, int, Trigger | int], tuple[Effect, ...] | None] = {}
+        # For each node, for each of its local states.
+        self._effects: list[list[Effects]] = [[{}] for _ in system.names]
         self._told: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
         self.asks = False
         self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
@@ -149,6 +154,7 @@ class Tables:
         if number is None:
             number = self._places[i][local] = len(self.locals[i])
             self.locals[i].append(local)
+            self._effects[i].append({})
         return number
 
     def row_at(self, i: int, place: int, sent: int) -> int:
@@ -198,13 +204,15 @@ class Tables:
         if self.journal is not None:
             self.journal.append(["fill", i, number, bits])
         row = self.rows[i][number]
+        known = self._effects[i][row.place]
         for bit in self.in_order(bits):
-            low = 1 << bit
-            after = self._after(i, number, bit, self._effects_of(i, row.place, bit) or ())
-            if after:
-                row.nexts[bit] = after
-                row.reacts |= low
-            row.known |= low
+            effects = known[bit] if bit in known else self._effects_of(i, row.place, bit)
+            if effects:
+                after = self._after(i, number, bit, effects)
+                if after:
+                    row.nexts[bit] = after
+                    row.reacts |= 1 << bit
+            row.known |= 1 << bit
 
     def fill_acts(self, i: int, number: int) -> tuple[int, ...]:
         """Compute what the row does by its actions, except those that ask what was sent."""
@@ -241,7 +249,7 @@ class Tables:
 
         None for an action that asks what was sent.
         """
-        if self.journal is not None and (i, place, trigger) not in self._effects:
+        if self.journal is not None and trigger not in self._effects[i][place]:
             self.journal.append(["effects", i, place, self._as_data(i, trigger)])
         return self._effects_of(i, place, trigger)
 
@@ -295,19 +303,17 @@ class Tables:
         return self._reads.get((i, action), ())
 
     def _effects_of(self, i: int, place: int, trigger: Trigger | int) -> tuple[Effect, ...] | None:
-        key = (i, place, trigger)
-        try:
-            return self._effects[key]
-        except KeyError:
-            pass
+        known = self._effects[i][place]
+        if trigger in known:
+            return known[trigger]
         step = self._step(i, trigger)
         try:
             reaction = self.system.react(i, self.locals[i][place], step, _refuse_to_tell)
         except _Asks:
-            self._effects[key] = None
+            known[trigger] = None
             return None
         self.calls += 1
-        effects = self._effects[key] = self._as_effects(i, reaction.outcomes)
+        effects = known[trigger] = self._as_effects(i, reaction.outcomes)
         return effects
 
     def _step(self, i: int, trigger: Trigger | int) -> Trigger:
@@ -347,17 +353,18 @@ class Tables:
 
     def raising(self, i: int, number: int, trigger: Trigger | int) -> int:
         """How many outcomes of a computed trigger (or of a message bit) are exceptions."""
-        effects = self._effects.get((i, self.rows[i][number].place, trigger)) or ()
+        effects = self._effects[i][self.rows[i][number].place].get(trigger) or ()
         return sum(effect.after == 0 for effect in effects)
 
     def pairs(self) -> Iterable[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]]:
         """Every (node, local state, trigger) that was computed, with its outcomes."""
         found: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
-        for (i, place, trigger), effects in self._effects.items():
-            if effects is None:
-                continue
-            outcomes = tuple([effect.outcome for effect in effects])
-            found.append(((i, self.locals[i][place], self._step(i, trigger)), outcomes))
+        for i, places in enumerate(self._effects):
+            for local, known in zip(self.locals[i], places, strict=True):
+                for trigger, effects in known.items():
+                    if effects is not None:
+                        outcomes = tuple([effect.outcome for effect in effects])
+                        found.append(((i, local, self._step(i, trigger)), outcomes))
         return [*found, *self._told]
 
     def in_order(self, mask: int) -> list[int]:
