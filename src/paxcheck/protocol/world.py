@@ -209,8 +209,7 @@ class WorldView(Struct, eq=False):
         places = self._system.ghosts_of(kind, fields)
         if self._reads is not None:
             self._reads.update(places)
-        locals_ = self._world.locals
-        return History([locals_[i][at] for (i, _), at in places.items()])
+        return History([self._local(i)[at] for (i, _), at in places.items()])
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
@@ -224,7 +223,10 @@ class WorldView(Struct, eq=False):
         return ordered({e.message for e in copies if isinstance(e.message, kind)})
 
     def _view(self, index: int) -> NodeView:
-        return NodeView(self._system.shapes[index], index, self._world.locals[index], self._reads)
+        return NodeView(self._system.shapes[index], index, self._local(index), self._reads)
+
+    def _local(self, index: int) -> Local:
+        return self._world.locals[index]
 
 
 class StepView(Struct, frozen=True, eq=False):

@@ -18,6 +18,8 @@ from paxcheck.engine.compiled.kernel import control as at
 ALL = 0xFFFFFFFFFFFFFFFF
 ONE_WORD = 63  # bit 63 of word 0 marks keys
 MOST_ROOM = 1 << 16  # rows that are made ready before there are any
+ROW = (1 << 32) - 1  # the part of an entry that says which row comes after
+MOST_KEEPS = 1 << 24
 LINE = 8  # words of a cache line
 
 
@@ -51,7 +53,7 @@ class Arrays:
     """
 
     inboxes = False
-    questions = 0
+    questions = state_lenses = 0
     asked: list[tuple[int, int]]  # who asks which messages were sent, and which, as a mask
 
     def __init__(
@@ -69,12 +71,13 @@ class Arrays:
         self._changed: set[tuple[int, int]] = set()  # rows whose entries must be written
         self.records = array("Q", [0])  # record 0 stands for "no record"
         self._most_branches = 1
-        self.keep_ids: dict[int, int] = {ALL: 0}  # masks of what sleeps on, by number
+        self.keep_ids: dict[int, int] = {ALL: 0, 0: 1}  # masks of what sleeps on, by number
         self.traps: dict[tuple[int, int, int], set[str]] = {}
         self.trap_ids: dict[tuple[int, int, int], int] = {}
         self.filled: list[dict[int, list[int]]] = [{} for _ in range(self.nodes)]
         self.entries: list[dict[int, Entries]] = [{} for _ in range(self.nodes)]
         self.senders: list[set[int]] = [set() for _ in range(self.nodes)]
+        self.symmetric = symmetric
         self._group_bits(symmetric, reduced)
         self._constants()
         self.synced = [1] * self.nodes
@@ -158,8 +161,9 @@ class Arrays:
         rows = [len(rows) for rows in self.tables.rows]
         rest = [(len(self.rests)).bit_length()] if self.faults else []
         tight = [n.bit_length() for n in rows] + rest
-        # All states are written again when a field is full: that shall not happen often.
-        for spare in (3, 2):
+        # All states are written again when a field is full: that shall not happen often. With
+        # symmetry every row costs an image for each renaming, so there is less room for more.
+        for spare in (3, 2) if self.symmetric else (6, 5, 4, 3, 2):
             roomy = [max(n.bit_length() + spare, 6) for n in rows] + rest
             if sum(roomy) <= ONE_WORD and max(rows) << spare < MOST_ROOM:
                 return roomy
@@ -209,7 +213,7 @@ class Arrays:
         self._make_adds()
         self.synced = [1] * n
         self._put_rows()
-        self._changed = {(i, number) for i, known in enumerate(self.entries) for number in known}
+        self.look_again()
         for known in self.entries:
             for entries in known.values():
                 entries.room = 0
@@ -293,6 +297,8 @@ class Arrays:
 
     def entry_of(self, after: int, keep: int) -> int:
         """What stands for a bit that leads to one row and does nothing else."""
+        if len(self.keep_ids) == MOST_KEEPS and keep not in self.keep_ids:
+            keep = 0  # that nothing sleeps on is always right
         return self.keep_ids.setdefault(keep, len(self.keep_ids)) << 32 | after
 
     def record(self, trap: tuple[int, int, int] | None, branches: list[list[int]]) -> int:
@@ -312,6 +318,9 @@ class Arrays:
         values: list[int] = []
         rows: list[int] = []
         masks: list[int] = []
+        counts: list[int] = []
+        bases: list[int] = []
+        odd: list[int] = []
         for i, number in sorted(self._changed):
             entries = self.entries[i][number]
             of = entries.of
@@ -323,12 +332,16 @@ class Arrays:
             begin = entries.begin
             bits = sorted(of)
             places += range(begin, begin + len(bits))
+            if entries.odd:
+                odd += [len(values) + k for k, bit in enumerate(bits) if entries.odd >> bit & 1]
             values += [of[bit] for bit in bits]
             live = 0
             for bit in bits:
                 live |= 1 << bit
             row = int(self.base[i]) + number
             rows.append(row)
+            counts.append(len(bits))
+            bases.append(int(self.base[i]))
             for w in range(m):
                 before = sum(bit < 64 * w for bit in bits) if w else 0
                 masks += (
@@ -343,9 +356,30 @@ class Arrays:
         if self._entry_end > len(self.entry):
             self.entry.resize(2 * self._entry_end, refcheck=False)
         if rows:
-            self.entry[np.array(places, np.int64)] = np.array(values, np.uint64)
+            found = np.array(values, np.uint64)
+            before = np.repeat(np.array(rows), counts)
+            after = np.repeat(np.array(bases), counts) + (found & np.uint64(ROW)).astype(np.int64)
+            after[odd] = before[odd]  # of a record nothing is said here
+            self.entry[np.array(places, np.int64)] = found | self.looks_of(before, after)
             table = self.masks.reshape(-1, 4 * m)
             table[np.array(rows)] = np.array(masks, np.uint64).reshape(-1, 4 * m)
+
+    def looks_of(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Which lenses can see each step from one row to another, in the upper bits of an entry.
+
+        A state can look new to a lens only if the node that moved looks another way.
+        """
+        found = np.zeros(len(before), np.uint64)
+        for k in range(self.state_lenses):
+            differs = self.classes[k, before] != self.classes[k, after]
+            found |= differs.astype(np.uint64) << np.uint64(56 + min(k, at.MANY))
+        return found
+
+    def look_again(self) -> None:
+        """Make all entries anew, because the lenses see other things than before."""
+        self._changed.update(
+            (i, number) for i, known in enumerate(self.entries) for number in known
+        )
 
     def put(self, masks: np.ndarray, place: int, mask: int) -> None:
         """Write a mask of any length into an array of masks."""

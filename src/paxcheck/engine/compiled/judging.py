@@ -24,6 +24,7 @@ class Lens:
         self.tables = tables
         self.prop = prop
         self.answers: dict[tuple[int, ...], bool] = {}
+        self._parts: set[Part] = set()
         self._fields: list[list[str]] = [[] for _ in tables.rows]
         self._kinds: list[type[Any]] = []
         self.nodes: tuple[int, ...] = ()
@@ -76,24 +77,23 @@ class Lens:
         return answer
 
     def _extend(self, reads: set[Part]) -> bool:
-        changed = False
-        for part in sorted(reads, key=str):
+        new = reads - self._parts
+        for part in sorted(new, key=str):
             if isinstance(part, type):
-                if part not in self._kinds:
-                    self._kinds.append(part)
-                    changed = True
-            elif part[1] not in self._fields[part[0]]:
+                self._kinds.append(part)
+            else:
                 self._fields[part[0]].append(part[1])
-                changed = True
-        if changed:
+        self._parts |= new
+        if new:
             self._start_again()
-        return changed
+        return bool(new)
 
     def look_alike(self, images: Sequence[set[int]]) -> None:
         """See of the nodes in `images[i]` what is seen of node `i`; answers are forgotten."""
         for i, fields in enumerate([list(fields) for fields in self._fields]):
             for j in sorted(images[i]):
                 self._fields[j] += [field for field in fields if field not in self._fields[j]]
+                self._parts |= {(j, field) for field in fields}
         self.answers.clear()
         self._start_again()
 

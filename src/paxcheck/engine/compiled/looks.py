@@ -60,6 +60,7 @@ class Looks(Store):
             self._classes = arrays.classes
             self._classified = [[0] * arrays.nodes for _ in looks]
             arrays.classes[:] = 0
+            arrays.look_again()
             self._fields = np.zeros((max(1, len(looks)), arrays.nodes), np.int64)
             self._empty_answers()
         for k, look in enumerate(looks):
@@ -74,6 +75,7 @@ class Looks(Store):
                     arrays.classes[k, start + first : start + rows] = look.classes[i][first:rows]
                     self._classified[k][i] = rows
         arrays.questions = len(self.questions)
+        arrays.state_lenses = len(self.findings.states)
         arrays.describe(self.main)
         block = self.main
         block[at.STATES_LENSES] = len(self.findings.states)

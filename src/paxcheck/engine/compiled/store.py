@@ -85,7 +85,6 @@ class Worker:
                 at.NEW_AT: np.zeros(self._room * width, np.uint64),
                 at.TOPS_AT: np.zeros(self._room, np.int64),
                 at.ASLEEP_AT: np.zeros(self._room, np.uint64),
-                at.MOVED_AT: np.zeros(self._room, np.int64),
                 at.ORBITS_AT: np.zeros(self._room, np.int32),
                 at.KEY_AT: np.zeros(width, np.uint64),
                 at.PLACES_AT: np.zeros(arrays.fields + 256, np.int64),

@@ -12,7 +12,7 @@ Messages are bits of Python integers, so there is no limit on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -410,9 +410,7 @@ class Tables:
         self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int, reads: set[Part]
     ) -> WorldView:
         """A state as a property sees it."""
-        locals_ = tuple([rows[n].local for rows, n in zip(self.rows, numbers, strict=True)])
-        bare = World(locals_, frozenset(), budgets)
-        return _RowsView(self.system, bare, reads, self, self.available(numbers))
+        return _RowsView(self.system, _NOT_GATHERED, reads, self, numbers)
 
     def messages(self, kind: type[M], sent: int) -> tuple[M, ...]:
         """The messages of a class among the bits of those that were sent, in canonical order.
@@ -427,17 +425,23 @@ class Tables:
         return tuple(found if self.grouped else dict.fromkeys(found))
 
 
+_NOT_GATHERED: Final = World((), frozenset(), ())
+
+
 class _RowsView(WorldView, eq=False):
-    """A view whose messages are looked up, and not gathered before anybody asks."""
+    """A view that looks up what is asked for; nothing is gathered before."""
 
     _tables: Any = None
-    _sent: int = 0
+    _numbers: tuple[int, ...] = ()
 
     def sent(self, kind: type[M]) -> list[M]:
         check_message_class(kind)
         if self._reads is not None:
             self._reads.add(kind)
-        return list(self._tables.messages(kind, self._sent))
+        return list(self._tables.messages(kind, self._tables.available(self._numbers)))
+
+    def _local(self, index: int) -> Local:
+        return self._tables.rows[index][self._numbers[index]].local
 
 
 class _Asks(BaseException):

@@ -101,9 +101,8 @@ OPEN_AT = _next()  # in a narrow shape: node -> the bits that are open in the st
 AWAKE_AT = _next()  # and those of them that do not sleep
 STATE_AT = _next()
 NEW_AT = _next()  # states, and beside them:
-TOPS_AT = _next()
+TOPS_AT = _next()  # the upper half of its hash, and above that which lenses must look at it
 ASLEEP_AT = _next()
-MOVED_AT = _next()  # which node moved, and its row before
 ORBITS_AT = _next()
 KEY_AT = _next()
 ROOM = _next()  # how many states `NEW_AT` has room for
@@ -155,6 +154,8 @@ SIZE = _next()
 # What there is of a row, for each word of bits: those whose entry is filled, those that do
 # something (they are *live*), those of them whose entry is a record; and where the entries begin.
 KNOWN, LIVE, ODD, ENTRIES = range(4)
+
+MANY = 7  # lenses that have a bit of their own in an entry; the others share the next one
 
 # Places among the shared counters; each has a cache line of its own.
 CURSOR, COUNT = 0, 8

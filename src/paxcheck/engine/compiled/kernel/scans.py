@@ -55,7 +55,7 @@ from paxcheck.engine.compiled.kernel.control import (
 )
 from paxcheck.engine.compiled.kernel.judging import hash_of, judge, key_of, put_key
 from paxcheck.engine.compiled.kernel.pointers import fixed, halves, ints, longs, prefetch, words
-from paxcheck.engine.compiled.kernel.search import successors
+from paxcheck.engine.compiled.kernel.search import TOP, successors
 from paxcheck.engine.compiled.kernel.states import find, same, top
 from paxcheck.engine.compiled.kernel.steps import request
 
@@ -242,7 +242,7 @@ def goes_to(widths, c, found):
         words(fixed(c, NEW_AT)),
     )
     for k in range(found):
-        slot = longs(fixed(c, TOPS_AT))[k] >> (32 - bits)
+        slot = (longs(fixed(c, TOPS_AT))[k] & TOP) >> (32 - bits)
         while wanted[slot] != np.uint32(0):
             if same(widths, log, (np.int64(wanted[slot]) - 1) * width, new, k * width):
                 return True

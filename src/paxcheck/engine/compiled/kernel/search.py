@@ -28,12 +28,10 @@ from paxcheck.engine.compiled.kernel.control import (
     ASKER_AT,
     ASLEEP_AT,
     AWAKE_AT,
-    BASE_AT,
     BATCH,
     BITS,
     BITS_AT,
     BLOCK,
-    CLASSES_AT,
     COUNT,
     CURSOR,
     CUTS_AT,
@@ -64,11 +62,10 @@ from paxcheck.engine.compiled.kernel.control import (
     LOG_AT,
     LOG_FULL,
     LOG_ROOM,
-    MASK_AT,
+    MANY,
     MINE,
     MINE_END,
     MOST,
-    MOVED_AT,
     NEW_AT,
     NODES,
     ODD,
@@ -85,7 +82,6 @@ from paxcheck.engine.compiled.kernel.control import (
     REQUESTS_ROOM,
     RESTS,
     ROOM,
-    ROWS,
     ROWS_AT,
     SEEN_COUNT_AT,
     SEEN_FULL,
@@ -126,6 +122,9 @@ from paxcheck.engine.compiled.kernel.states import read, same, top, word_of
 from paxcheck.engine.compiled.kernel.steps import moved, offered, own_offer, request, rest_of, send
 
 LOW = np.uint64(0xFFFFFFFF)
+ID = np.uint64(0xFFFFFF)
+TOP = np.int64(0xFFFFFFFF)
+ALL_LOOK = np.int64(0xFF)
 
 
 @inline
@@ -154,19 +153,19 @@ def no_room(shared, c):
 
 
 @inline
-def push(widths, symmetric, c, found, node, row, asleep):
-    """A new state is complete: remember where it belongs in the table, and who moved."""
+def push(widths, symmetric, c, found, looks, asleep):
+    """A new state is complete: remember where it belongs in the table, and which lenses look."""
     width = len(widths)
     new = words(fixed(c, NEW_AT))
     if len(symmetric) > 0:
         orbit, renaming = canonical(widths, c, new, found * width)
         ints(fixed(c, ORBITS_AT))[found] = np.int32(orbit)
         asleep = renamed(c, asleep, renaming)
+        looks = ALL_LOOK  # under its new names it may look new
     hashed = top(widths, new, found * width)
     prefetch(halves(fixed(c, TABLE_AT)), hashed >> (32 - fixed(c, BITS)))
-    longs(fixed(c, TOPS_AT))[found] = hashed
+    longs(fixed(c, TOPS_AT))[found] = looks << 32 | hashed
     words(fixed(c, ASLEEP_AT))[found] = asleep
-    longs(fixed(c, MOVED_AT))[found] = node << 40 | row
     return found + 1
 
 
@@ -178,7 +177,7 @@ def copy(widths, source, at, target, to):
 
 
 @part
-def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping):
+def take(widths, symmetric, c, place, found, record, node, asleep, sleeping):
     """Follow a record; (the states found so far, the steps taken, quiet, complete)."""
     width = len(widths)
     records, ids = longs(fixed(c, RECORDS_AT)), longs(fixed(c, IDS_AT))
@@ -216,7 +215,7 @@ def take(widths, symmetric, c, place, found, record, node, row, asleep, sleeping
         if sends > 0 and not send(widths, c, new, there, records, first, sends):
             complete = False
         else:
-            found = push(widths, symmetric, c, found, node, row, asleep & np.uint64(keep))
+            found = push(widths, symmetric, c, found, ALL_LOOK, asleep & np.uint64(keep))
     return found, steps, quiet, complete
 
 
@@ -287,17 +286,18 @@ def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, foun
                 low = bits & (~bits + np.uint64(1))
                 bits ^= low
                 after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
-                keep = fixed(keeps, np.int64(after >> np.uint64(32)))
+                keep = fixed(keeps, np.int64(after >> np.uint64(32) & ID))
+                looks = np.int64(after >> np.uint64(56))
                 after &= LOW
                 copy(widths, log, place * width, new, found * width)
                 new[found * width + where] ^= (np.uint64(old) ^ after) << shift
-                found = push(widths, symmetric, c, found, i, row, asleep & keep)
+                found = push(widths, symmetric, c, found, looks, asleep & keep)
             while odd:
                 low = odd & (~odd + np.uint64(1))
                 odd ^= low
                 record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
                 found, taken, still, known = take(
-                    widths, symmetric, c, place, found, record, i, row, asleep,
+                    widths, symmetric, c, place, found, record, i, asleep,
                     awake & low == np.uint64(0),
                 )  # fmt: skip
                 steps += taken
@@ -313,7 +313,7 @@ def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, foun
                 first = fixed(slots, i)
                 sleeping = asleep & fixed(groups, first) != np.uint64(0)
                 found, taken, still, known = take(
-                    widths, symmetric, c, place, found, record, i, row, asleep, sleeping
+                    widths, symmetric, c, place, found, record, i, asleep, sleeping
                 )
                 steps += taken
                 quiet &= still
@@ -326,7 +326,7 @@ def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, foun
             steps += 1
             copy(widths, log, place * width, new, found * width)
             moved(widths, c, new, found * width, nodes, rest, fixed(targets, k))
-            found = push(widths, symmetric, c, found, nodes, np.int64(0), np.uint64(0))
+            found = push(widths, symmetric, c, found, ALL_LOOK, np.uint64(0))
     return found, steps, quiet, complete and unknown == np.uint64(0)
 
 
@@ -356,7 +356,7 @@ def insert(widths, symmetric, shared, c, k):
     )
     asleep = words(fixed(c, ASLEEP_AT))[k]
     sleep = words(fixed(c, SLEEP_AT))
-    hashed = longs(fixed(c, TOPS_AT))[k]
+    hashed = longs(fixed(c, TOPS_AT))[k] & TOP
     slot = hashed >> (32 - bits)
     written = np.int64(-1)
     while True:
@@ -390,7 +390,7 @@ def insert(widths, symmetric, shared, c, k):
 
 
 @inline
-def insert_all(widths, symmetric, inboxes, shared, c, found):
+def insert_all(widths, symmetric, shared, c, found):
     """Put the states that were found into the table, and show the new ones to the lenses."""
     width = len(widths)
     bits = fixed(c, BITS)
@@ -401,10 +401,9 @@ def insert_all(widths, symmetric, inboxes, shared, c, found):
         longs(fixed(c, TOPS_AT)),
         words(fixed(c, NEW_AT)),
     )
-    classes, moves = ints(fixed(c, CLASSES_AT)), longs(fixed(c, MOVED_AT))
-    rows = fixed(c, ROWS)
+    lenses = fixed(c, STATES_LENSES)
     for k in range(found):
-        hashed = tops[k]
+        hashed = tops[k] & TOP
         entry = np.int64(table[hashed >> (32 - bits)])
         if entry and entry >> bits == hashed & tags:
             prefetch(words(fixed(c, LOG_AT)), ((entry & mask) - 1) * width)
@@ -414,19 +413,11 @@ def insert_all(widths, symmetric, inboxes, shared, c, found):
             continue
         if len(symmetric) > 0:
             c[FULL] += np.int64(ints(fixed(c, ORBITS_AT))[k])
-        for lens in range(fixed(c, STATES_LENSES)):
-            # It can look new only if the node that moved looks another way.
-            other = True
-            if len(symmetric) == 0 and len(inboxes) == 0:
-                node, row = moves[k] >> 40, moves[k] & ((np.int64(1) << 40) - 1)
-                field = new[k * width + word_of(widths, c, node)]
-                field >>= fixed(words(fixed(c, SHIFT_AT)), node)
-                number = np.int64(field & fixed(words(fixed(c, MASK_AT)), node))
-                before = fixed(classes, lens * rows + row)
-                after = fixed(classes, lens * rows + fixed(longs(fixed(c, BASE_AT)), node) + number)
-                other = before != after
-            if other:
-                judge(widths, c, lens, new, k * width, place)
+        looks = tops[k] >> 32
+        if looks:
+            for lens in range(lenses):
+                if looks >> min(lens, MANY) & 1:
+                    judge(widths, c, lens, new, k * width, place)
 
 
 def expand(widths, masks, symmetric, inboxes, narrow, shared, c):
@@ -476,6 +467,6 @@ def expand(widths, masks, symmetric, inboxes, narrow, shared, c):
                 for lens in range(states, states + fixed(c, END_LENSES)):
                     judge(widths, c, lens, log, place * width, place)
             if found + fixed(c, MOST) > fixed(c, ROOM):
-                insert_all(widths, symmetric, inboxes, shared, c, found)
+                insert_all(widths, symmetric, shared, c, found)
                 found = np.int64(0)
-        insert_all(widths, symmetric, inboxes, shared, c, found)
+        insert_all(widths, symmetric, shared, c, found)

@@ -3,8 +3,9 @@
 
 Each node has *bits*: for its actions, for the faults, and for each message (with inboxes: for each
 move of a row). The bits of a node that are open in a state come in *slots*, one for each sender. An
-*entry* says what a live bit does: the row after it, and above 32 bits the number of the mask of
-what sleeps on; or the number of a *record*, if there is more to say. A record is
+*entry* says what a live bit does: the row after it, above 32 bits the number of the mask of what
+sleeps on, and above 56 bits which lenses can see the step (see `looks_of`); or the number of a
+*record*, if there is more to say. A record is
 
     trap, count, then count times: row after, fault, what sleeps on, sends, sends * (node, group)
 
