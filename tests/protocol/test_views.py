@@ -234,7 +234,8 @@ LOOKS_ONLY = "  only handlers and actions change a node; a property looks"
         ("world['c']", "FILE:26: there is no node 'c'\n  the nodes are a"),
         (
             "world.x = 1",
-            "FILE:26: property fine raises AttributeError: a property only looks: it cannot set 'x'\n"
+            "FILE:26: property fine raises AttributeError: "
+            "a property only looks: it cannot set 'x'\n"
             "  FILE:26 in fine: world.x = 1",
         ),
     ],

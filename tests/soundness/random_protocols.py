@@ -141,10 +141,20 @@ class Random(Protocol):
         return (last.d, len(last.seen)) == self.spec.goal
 
 
-def build(spec: Spec) -> Random:
-    """The protocol of a spec."""
-    bound = type("Bound", (Random,), {"spec": spec})
+def build(spec: Spec, more: int = 0) -> Random:
+    """The protocol of a spec; with so many properties more, each about one node and one value."""
+    methods = {f"never_{k}": _never(k) for k in range(more)}
+    bound = type("Bound", (Random,), {"spec": spec, **methods})
     return bound(network=spec.network, faults=spec.faults)
+
+
+def _never(k: int) -> Any:
+    def never(self: Random, world: WorldView) -> bool:
+        """One node never has one value in one of its fields."""
+        node = world[f"n{k % self.spec.nodes}"]
+        return (node.d if k % 2 else node.v) != k // 2 % (TOP + 1)
+
+    return invariant(never)
 
 
 @st.composite

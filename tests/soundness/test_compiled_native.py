@@ -92,6 +92,13 @@ def test_random_protocols(spec: Spec) -> None:
     same(build(spec))
 
 
+@PROFILE
+@given(specs())
+def test_more_properties_than_an_entry_has_bits_for(spec: Spec) -> None:
+    """From the eighth on they share a bit that says whether they can see a step."""
+    same(build(spec, more=12))
+
+
 @pytest.mark.parametrize(("model", "scope"), SCOPES)
 def test_every_bundled_scope_without_reduction(model: str, scope: str) -> None:
     assert same(protocol_of(model, scope), plain=law(model, scope), reduced=False) is not None
