@@ -87,12 +87,16 @@ def b3(proposals: Iterable[Proposed], votes: Iterable[Voted]) -> Broken | None:
     """B3: a ballot's value is that of the latest earlier vote in its quorum (PTP, section 2.1)."""
     if _adopted(proposals, votes, None):
         return None
-    if isinstance(proposals, History) and isinstance(votes, History):
+    if isinstance(proposals, History) and isinstance(votes, History) and votes.grows:
         proposals, votes = proposals.everything(), votes.everything()
-    cast = list(votes)
+    cast = _listed(votes)
     for proposal in proposals:
-        earlier = [v for v in cast if v.acceptor in proposal.quorum and v.ballot < proposal.ballot]
-        last = max(earlier, key=lambda v: v.ballot, default=None)
+        ballot, quorum = proposal.ballot, proposal.quorum
+        last: Voted | None = None
+        for vote in cast:
+            later = last is None or last.ballot < vote.ballot
+            if later and vote.acceptor in quorum and vote.ballot < ballot:
+                last = vote
         if last is not None and last.value != proposal.value:
             return Broken(
                 f"ballot {proposal.ballot} proposes {proposal.value}, "
@@ -110,10 +114,12 @@ def p2c(
     """
     if _adopted(proposals, votes, quorums):
         return None
-    cast = list(votes)
+    cast = _listed(votes)
     for proposal in proposals:
         earlier = [v for v in cast if v.ballot < proposal.ballot]
         against = [v for v in earlier if v.value != proposal.value]
+        if not against and quorums.phase1(quorums.members):
+            continue  # the latest vote of all acceptors, if any, has the value
         bounds = [None, *[v.ballot for v in earlier if v.value == proposal.value]]
         if not any(_allows(quorums, earlier, against, bound) for bound in bounds):
             told = "; ".join(map(str, against))
@@ -125,11 +131,18 @@ def p2c(
     return None
 
 
+def _listed(votes: Iterable[Voted]) -> list[Voted]:
+    return votes.items() if isinstance(votes, History) else list(votes)
+
+
 def _adopted(
     proposals: Iterable[Proposed], votes: Iterable[Voted], quorums: QuorumSystem | None
 ) -> bool:
-    """Whether a history that grows shows at once that all proposals are right."""
-    if not isinstance(proposals, History) or not isinstance(votes, History):
+    """Whether a history that grows shows at once that all proposals are right.
+
+    The short histories of a search are gone through: that is faster than to build a fold.
+    """
+    if not isinstance(proposals, History) or not isinstance(votes, History) or not votes.grows:
         return False
     args = () if quorums is None else (quorums,)
     return fold(votes + proposals, Adopted, *args).holds

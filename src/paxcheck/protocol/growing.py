@@ -98,8 +98,20 @@ class History(Generic[T]):
         self._parts = parts
 
     def __iter__(self) -> Iterator[T]:
+        return iter(self.items())
+
+    def items(self) -> list[T]:
+        """All items, in order. Raises LongHistory where a run remembers too many."""
+        items: list[T] = []
         for part in self._parts:
-            yield from part if isinstance(part, Growing) else ordered(part)
+            if part:  # in a search most are empty
+                items += ordered(part) if part.__class__ is frozenset else part
+        return items
+
+    @property
+    def grows(self) -> bool:
+        """Whether this is the history of a run, which goes on, and not that of one state."""
+        return len(self._parts) > 0 and isinstance(self._parts[0], Growing)
 
     def everything(self) -> list[T]:
         """All items, however many: for the words of what is wrong."""

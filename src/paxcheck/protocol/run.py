@@ -23,7 +23,7 @@ from paxcheck.protocol.messages import (
     stamped,
 )
 from paxcheck.protocol.node import Node, Rule
-from paxcheck.protocol.values import Value, check_immutable, freeze, order_key
+from paxcheck.protocol.values import FrozenOrderedSet, Value, check_immutable, freeze, order_key
 
 if TYPE_CHECKING:
     from paxcheck.protocol.execute import NodeShape
@@ -261,7 +261,7 @@ class GhostSet:
 
     def frozen(self) -> frozenset[Value]:
         """The whole history, for the state."""
-        return frozenset(self._items)
+        return FrozenOrderedSet(self._items)
 
     def _invisible(self, *_: Any) -> Any:
         self._run.refuse(

@@ -72,6 +72,13 @@ class Step(Struct, frozen=True):
         return isinstance(self.trigger, NodeFault)
 
 
+class Ghosts(Struct, frozen=True):
+    """Ghost fields of some nodes: (node, field) of each, and (node, place in its local state)."""
+
+    parts: frozenset[tuple[int, str]]
+    places: tuple[tuple[int, int], ...]
+
+
 class Transition(Struct, frozen=True):
     """A step out of a world; `world` is None when the handler raised an exception."""
 
@@ -119,7 +126,7 @@ class System:
         self._memo: dict[tuple[int, Local, Trigger], Reaction] | None = {} if memo else None
         # Equal local states and envelopes become one object: comparing them is then instant.
         self._one: dict[Any, Any] = {}
-        self._ghosts_of: dict[Any, dict[tuple[int, str], int]] = {}
+        self._ghosts_of: dict[Any, Ghosts] = {}
 
     def initial(self) -> World:
         """The state before the first step: every node has run its `on_start`."""
@@ -243,16 +250,14 @@ class System:
             NodeView(shape, i, local), trigger, NodeView(shape, i, outcome.local), outcome.sent
         )
 
-    def ghosts_of(self, kind: type[Node], fields: tuple[str, ...]) -> dict[tuple[int, str], int]:
-        """(node, field) -> the place in its local state: these fields of all nodes of a class."""
+    def ghosts_of(self, kind: type[Node], fields: tuple[str, ...]) -> Ghosts:
+        """Where these fields of all nodes of a class are."""
         found = self._ghosts_of.get((kind, fields))
         if found is None:
-            found = self._ghosts_of[kind, fields] = {
-                (i, field): self.shapes[i].ghost(field)
-                for i, node in enumerate(self.nodes)
-                if isinstance(node, kind)
-                for field in fields
-            }
+            nodes = [i for i, node in enumerate(self.nodes) if isinstance(node, kind)]
+            parts = [(i, field) for i in nodes for field in fields]
+            places = tuple([(i, self.shapes[i].ghost(field)) for i, field in parts])
+            found = self._ghosts_of[kind, fields] = Ghosts(frozenset(parts), places)
         return found
 
     def handler_name(self, trigger: Trigger) -> str:

@@ -123,27 +123,36 @@ def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
 
 
 def _add_order(cls: type[Record]) -> None:
-    key = cls._parts  # pyright: ignore[reportPrivateUsage]
+    # Four methods in full: ballots are compared all the time.
+    key: Callable[[Any], Any] = attrgetter(*cls._fields) if cls._fields else cls._parts
 
-    def compare(test: Callable[[Any, Any], bool]) -> Callable[[Record, object], bool]:
-        def method(self: Record, other: object) -> bool:
-            if other.__class__ is not self.__class__:
-                return NotImplemented
-            return test(key(self), key(other))  # type: ignore[arg-type]
+    def lt(self: Any, other: Any) -> bool:
+        return key(self) < key(other) if other.__class__ is self.__class__ else NotImplemented
 
-        return method
+    def le(self: Any, other: Any) -> bool:
+        return key(self) <= key(other) if other.__class__ is self.__class__ else NotImplemented
 
-    cls.__lt__ = compare(lambda a, b: a < b)  # type: ignore[attr-defined]
-    cls.__le__ = compare(lambda a, b: a <= b)  # type: ignore[attr-defined]
-    cls.__gt__ = compare(lambda a, b: a > b)  # type: ignore[attr-defined]
-    cls.__ge__ = compare(lambda a, b: a >= b)  # type: ignore[attr-defined]
+    def gt(self: Any, other: Any) -> bool:
+        return key(self) > key(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def ge(self: Any, other: Any) -> bool:
+        return key(self) >= key(other) if other.__class__ is self.__class__ else NotImplemented
+
+    cls.__lt__, cls.__le__, cls.__gt__, cls.__ge__ = lt, le, gt, ge  # type: ignore[attr-defined]
 
 
 class FrozenOrderedSet(frozenset[Any]):
     """A frozenset that iterates in canonical order, so that no result depends on hash seeds."""
 
+    __slots__ = ("_order",)  # found at the first walk: one set is in very many states
+    _order: tuple[Any, ...]
+
     def __iter__(self) -> Iterator[Any]:
-        return iter(sorted(super().__iter__(), key=order_key))
+        try:
+            return iter(self._order)
+        except AttributeError:
+            self._order = tuple(sorted(super().__iter__(), key=order_key))
+            return iter(self._order)
 
 
 class OrderedSet(set[Any]):
@@ -401,4 +410,6 @@ def show(value: Value) -> str:
 
 def ordered(items: Iterable[Any]) -> list[Any]:
     """The items in canonical order."""
+    if items.__class__ is FrozenOrderedSet:
+        return list(items)
     return sorted(items, key=order_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -206,10 +207,10 @@ class WorldView(Struct, eq=False):
 
     def remembered(self, kind: type[N], *fields: str) -> History[Any]:
         """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
-        places = self._system.ghosts_of(kind, fields)
+        ghosts = self._system.ghosts_of(kind, fields)
         if self._reads is not None:
-            self._reads.update(places)
-        return History([self._local(i)[at] for (i, _), at in places.items()])
+            self._reads.update(ghosts.parts)
+        return History(self._values(ghosts.places))
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.
@@ -227,6 +228,10 @@ class WorldView(Struct, eq=False):
 
     def _local(self, index: int) -> Local:
         return self._world.locals[index]
+
+    def _values(self, places: Iterable[tuple[int, int]]) -> list[Any]:
+        locals_ = self._world.locals
+        return [locals_[i][at] for i, at in places]
 
 
 class StepView(Struct, frozen=True, eq=False):

@@ -443,6 +443,10 @@ class _RowsView(WorldView, eq=False):
     def _local(self, index: int) -> Local:
         return self._tables.rows[index][self._numbers[index]].local
 
+    def _values(self, places: Iterable[tuple[int, int]]) -> list[Any]:
+        rows, numbers = self._tables.rows, self._numbers
+        return [rows[i][numbers[i]].local[at] for i, at in places]
+
 
 class _Asks(BaseException):
     """Raised when an action asks what was sent while its answer may not depend on it."""
