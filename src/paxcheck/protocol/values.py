@@ -124,7 +124,7 @@ def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
 
 def _add_order(cls: type[Record]) -> None:
     # Four methods in full: ballots are compared all the time.
-    key: Callable[[Any], Any] = attrgetter(*cls._fields) if cls._fields else cls._parts
+    key: Callable[[Any], Any] = attrgetter(*cls._fields) if cls._fields else cls._parts  # pyright: ignore[reportPrivateUsage]
 
     def lt(self: Any, other: Any) -> bool:
         return key(self) < key(other) if other.__class__ is self.__class__ else NotImplemented
