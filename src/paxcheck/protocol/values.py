@@ -123,22 +123,28 @@ def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
 
 
 def _add_order(cls: type[Record]) -> None:
-    # Four methods in full: ballots are compared all the time.
-    key: Callable[[Any], Any] = attrgetter(*cls._fields) if cls._fields else cls._parts  # pyright: ignore[reportPrivateUsage]
+    """Comparisons field by field, as those of tuples.
 
-    def lt(self: Any, other: Any) -> bool:
-        return key(self) < key(other) if other.__class__ is self.__class__ else NotImplemented
-
-    def le(self: Any, other: Any) -> bool:
-        return key(self) <= key(other) if other.__class__ is self.__class__ else NotImplemented
-
-    def gt(self: Any, other: Any) -> bool:
-        return key(self) > key(other) if other.__class__ is self.__class__ else NotImplemented
-
-    def ge(self: Any, other: Any) -> bool:
-        return key(self) >= key(other) if other.__class__ is self.__class__ else NotImplemented
-
-    cls.__lt__, cls.__le__, cls.__gt__, cls.__ge__ = lt, le, gt, ge  # type: ignore[attr-defined]
+    They are written out for the fields of the class: a search compares ballots all the time.
+    """
+    *first, last = cls._fields or ("__class__",)  # pyright: ignore[reportPrivateUsage]
+    lines: list[str] = []
+    for name, sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
+        lines += [
+            f"def __{name}__(self, other):",
+            "  if other.__class__ is not self.__class__: return NotImplemented",
+        ]
+        for field in first:
+            lines += [
+                f"  a, b = self.{field}, other.{field}",
+                f"  if a is not b and a != b: return a {sign} b",
+            ]
+        end = f"self.{last} {sign} other.{last}"
+        lines.append(f"  return {end if cls._fields else '=' in sign}")  # pyright: ignore[reportPrivateUsage]
+    methods: dict[str, Any] = {}
+    exec("\n".join(lines), methods)
+    for name in ("__lt__", "__le__", "__gt__", "__ge__"):
+        setattr(cls, name, methods[name])
 
 
 class FrozenOrderedSet(frozenset[Any]):
