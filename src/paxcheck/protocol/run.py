@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
+from paxcheck.protocol.growing import Growing
 from paxcheck.protocol.messages import (
     PUBLISHED,
     Envelope,
@@ -38,8 +38,7 @@ class NoBranch(BaseException):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCall:
+class RuleCall(NamedTuple):
     """One question put to a rule: with which values, and what it said."""
 
     rule: str
@@ -52,6 +51,10 @@ class RuleCall:
         return f"{self.rule}({inside}) said {'yes' if self.allowed else 'no'}"
 
 
+_ENDS = (ModelError, NoBranch, KeyboardInterrupt)
+"""What ends a step, whoever catches it."""
+
+
 def _ending(method: F) -> F:
     """Note what ends the step, so that it ends it even if the handler catches it."""
 
@@ -59,14 +62,13 @@ def _ending(method: F) -> F:
     def noting(self: Run, *args: Any) -> Any:
         try:
             return method(self, *args)
-        except (ModelError, NoBranch, KeyboardInterrupt) as problem:
+        except _ENDS as problem:
             self.ended = problem
             raise
 
     return noting  # type: ignore[return-value]
 
 
-@dataclass(slots=True)
 class Run:
     """The ends of `send`, `choose`, `sent` and of rules.
 
@@ -74,17 +76,35 @@ class Run:
     `rule`: the rule that is being asked; `ended`: what ended the step.
     """
 
-    shape: NodeShape
-    where: str
-    prefix: Sequence[int] = ()
-    asking: SentMessages | None = None
-    again: bool = False
-    sends: list[Envelope] = field(default_factory=list[Envelope])
-    taken: list[tuple[int, int, Value]] = field(default_factory=list[tuple[int, int, Value]])
-    rules: list[RuleCall] = field(default_factory=list[RuleCall])
-    reads: set[Sought] = field(default_factory=set[Sought])
-    rule: str | None = None
-    ended: BaseException | None = None
+    __slots__ = (
+        *("again", "asking", "ended", "method", "prefix", "reads"),
+        *("rule", "rules", "sends", "shape", "taken"),
+    )
+
+    def __init__(
+        self,
+        shape: NodeShape,
+        method: str,
+        prefix: Sequence[int] = (),
+        asking: SentMessages | None = None,
+        again: bool = False,
+    ) -> None:
+        self.shape = shape
+        self.method = method
+        self.prefix = prefix
+        self.asking = asking
+        self.again = again
+        self.sends: list[Envelope] = []
+        self.taken: list[tuple[int, int, Value]] = []
+        self.rules: list[RuleCall] = []
+        self.reads: set[Sought] = set()
+        self.rule: str | None = None
+        self.ended: BaseException | None = None
+
+    @property
+    def where(self) -> str:
+        """What runs, as `Class.method`."""
+        return f"{type(self.shape.prototype).__name__}.{self.method}"
 
     def refuse(self, problem: ModelError) -> NoReturn:
         """End the step with an error of the model."""
@@ -94,33 +114,34 @@ class Run:
     @_ending
     def send(self, receivers: Iterable[str], message: Message) -> None:
         """Put one copy for each receiver into the network; a set of them in canonical order."""
+        self._send(receivers, message)
+
+    def _send(self, receivers: Iterable[str], message: Message) -> None:
         message = self._checked(message)
+        kind, takes = type(message), self.shape.receivers
         names = sorted(receivers, key=order_key) if isinstance(receivers, _SETS) else receivers
         for to in names:
-            if to not in self.shape.receivers:
+            if to not in takes:
                 raise ModelError(
-                    f"{self.shape.name} sends {type(message).__name__} to {to!r}, "
-                    "and there is no such node",
+                    f"{self.shape.name} sends {kind.__name__} to {to!r}, and there is no such node",
                     where=where_in_model(),
-                    hint=f"the nodes are {', '.join(self.shape.receivers)}",
+                    hint=f"the nodes are {', '.join(takes)}",
                 )
-            if type(message) not in self.shape.receivers[to]:
+            if kind not in takes[to]:
                 raise ModelError(
-                    f"{to} has no handler for {type(message).__name__}, sent by {self.shape.name}",
+                    f"{to} has no handler for {kind.__name__}, sent by {self.shape.name}",
                     where=where_in_model(),
-                    hint=f"add to its class: def on_{_snake(type(message).__name__)}"
-                    f"(self, msg: {type(message).__name__})",
+                    hint=f"add to its class: def on_{_snake(kind.__name__)}"
+                    f"(self, msg: {kind.__name__})",
                 )
             self.sends.append(Envelope(to, message))
 
     @_ending
     def broadcast(self, message: Message) -> None:
         """One copy for every other node with a handler for the message."""
-        kind = type(message)
+        kind, own = type(message), self.shape.name
         others = [
-            name
-            for name, kinds in self.shape.receivers.items()
-            if name != self.shape.name and kind in kinds
+            name for name, kinds in self.shape.receivers.items() if name != own and kind in kinds
         ]
         if not others:
             raise ModelError(
@@ -128,7 +149,7 @@ class Run:
                 where=where_in_model(),
                 hint="add a handler, or publish() it if only properties ask for it",
             )
-        self.send(others, message)
+        self._send(others, message)
 
     @_ending
     def publish(self, message: Message) -> None:
@@ -190,7 +211,6 @@ class Run:
             self.ended = problem
             raise
 
-    @_ending
     def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:
         """Ask a rule, or let pass where it is switched off (what it would say is kept)."""
         off = asked.name in self.shape.without
@@ -198,7 +218,8 @@ class Run:
         outer, self.rule = self.rule, asked.name
         try:
             allowed = asked.answer(node, args)
-        except ModelError:
+        except _ENDS as problem:
+            self.ended = problem
             raise
         except Exception:
             if not off:
@@ -209,18 +230,24 @@ class Run:
         if before is not None:
             for name, value in _containers(node).items():
                 if value != before.get(name):
-                    raise ModelError(
-                        f"rule {asked.name} changes {type(node).__name__}.{name}, "
-                        "and a rule only looks",
-                        where=where_of(asked.method),
-                        hint="let the handler change the field",
+                    self.refuse(
+                        ModelError(
+                            f"rule {asked.name} changes {type(node).__name__}.{name}, "
+                            "and a rule only looks",
+                            where=where_of(asked.method),
+                            hint="let the handler change the field",
+                        )
                     )
-        frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+        try:
+            frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+        except ModelError as problem:
+            self.refuse(problem)
         self.rules.append(RuleCall(asked.name, frozen, allowed, off))
         return allowed or off
 
     def _checked(self, message: Message) -> Message:
-        self._not_in_a_rule("sends")
+        if self.rule is not None:
+            self._not_in_a_rule("sends")
         if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(
                 f"{self.where} sends {message!r}, which is not a Message",
@@ -242,11 +269,12 @@ class Run:
 class GhostSet:
     """What a handler sees of a ghost field: it may add, and nothing else."""
 
-    __slots__ = ("_items", "_name", "_run")
+    __slots__ = ("_added", "_before", "_name", "_run")
 
-    def __init__(self, name: str, items: frozenset[Value], run: Run) -> None:
+    def __init__(self, name: str, items: frozenset[Value] | Growing, run: Run) -> None:
         self._name = name
-        self._items = set(items)
+        self._before = items
+        self._added: set[Value] | None = None
         self._run = run
 
     def add(self, item: Any) -> None:
@@ -254,13 +282,19 @@ class GhostSet:
         if self._run.rule is not None:
             self._invisible()
         try:
-            self._items.add(freeze(item, f"an item of {self._name}"))
+            frozen = freeze(item, f"an item of {self._name}")
         except ModelError as problem:
             self._run.refuse(problem)
+        if self._added is None:
+            self._added = set()
+        self._added.add(frozen)
 
-    def frozen(self) -> frozenset[Value]:
+    def frozen(self) -> frozenset[Value] | Growing:
         """The whole history, for the state."""
-        return frozenset(self._items)
+        before, added = self._before, self._added
+        if isinstance(before, Growing):
+            return before if added is None else before.plus(added)
+        return frozenset(before) if added is None else frozenset([*before, *added])
 
     def _invisible(self, *_: Any) -> Any:
         self._run.refuse(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from paxcheck.protocol.errors import ModelError, Where, model_lines, where_of
 from paxcheck.protocol.execute import (
@@ -50,8 +50,7 @@ Tried: TypeAlias = Callable[[Trigger, Outcome | None, bool], None]
 """An observer of local steps: the trigger, the outcome (None: no branch was open), did it run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of the system: what happened, and which branch of its choices was taken."""
 
     trigger: Trigger | NetworkFault
@@ -72,8 +71,7 @@ class Step:
         return isinstance(self.trigger, NodeFault)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """A step out of a world; `world` is None when the handler raised an exception."""
 
     step: Step
@@ -121,6 +119,7 @@ class System:
         # Equal local states and envelopes become one object: comparing them is then instant.
         self._one: dict[Any, Any] = {}
         self._ghosts_of: dict[Any, dict[tuple[int, str], int]] = {}
+        self._nodes_of: dict[type[Node], tuple[int, ...]] = {}
 
     def initial(self) -> World:
         """The state before the first step: every node has run its `on_start`."""
@@ -194,8 +193,8 @@ class System:
         tried: Tried | None = None,
     ) -> Iterator[Transition]:
         """The steps of node `i` on one trigger."""
-        local = world.locals[i]
-        if self.shapes[i].stopped(local):
+        local, shape = world.locals[i], self.shapes[i]
+        if shape.stoppable and shape.stopped(local):
             return
         budgets = world.budgets
         if isinstance(trigger, NodeFault):
@@ -244,6 +243,14 @@ class System:
             NodeView(shape, i, local), trigger, NodeView(shape, i, outcome.local), outcome.sent
         )
 
+    def nodes_of(self, kind: type[Node]) -> tuple[int, ...]:
+        """The places of the nodes of a class."""
+        found = self._nodes_of.get(kind)
+        if found is None:
+            found = tuple([i for i, node in enumerate(self.nodes) if isinstance(node, kind)])
+            self._nodes_of[kind] = found
+        return found
+
     def ghosts_of(self, kind: type[Node], fields: tuple[str, ...]) -> dict[tuple[int, str], int]:
         """(node, field) -> the place in its local state: these fields of all nodes of a class."""
         found = self._ghosts_of.get((kind, fields))
@@ -291,9 +298,8 @@ class System:
     def _react(self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None) -> Reaction:
         shape = self.shapes[i]
         if isinstance(trigger, NodeFault):
-            kind = trigger.kind
-            return self._watched(shape, "on_restart", lambda: shape.fault(local, kind))
-        if shape.stopped(local):
+            return self._watched(shape, "on_restart", shape.fault, local, trigger.kind)
+        if shape.stoppable and shape.stopped(local):
             return Reaction(())
         if isinstance(trigger, Act):
             asking = sent if self.network == "set" else None
@@ -309,14 +315,16 @@ class System:
         message: Message | None,
         sent: SentMessages | None,
     ) -> Reaction:
-        return self._watched(shape, method, lambda: shape.act(local, method, message, sent))
+        return self._watched(shape, method, shape.act, local, method, message, sent)
 
-    def _watched(self, shape: NodeShape, method: str, act: Callable[[], Reaction]) -> Reaction:
+    def _watched(
+        self, shape: NodeShape, method: str, act: Callable[..., Reaction], *args: Any
+    ) -> Reaction:
         """What a method of a node does, with an eye on what surrounds the node."""
         kind = type(shape.prototype)
         self.surroundings.before_call()
         try:
-            reaction = act()
+            reaction = act(*args)
         except ModelError:
             self.surroundings.after_call(kind, method)  # it may know a better reason
             raise
@@ -332,7 +340,7 @@ class System:
     def _shared(self, reaction: Reaction) -> Reaction:
         one = self._one.setdefault
         outcomes = [
-            replace(o, local=one(o.local, o.local), sent=tuple([one(e, e) for e in o.sent]))
+            o._replace(local=one(o.local, o.local), sent=tuple([one(e, e) for e in o.sent]))
             for o in reaction.outcomes
         ]
         return Reaction(tuple(outcomes), reaction.reads)
