@@ -62,27 +62,38 @@ class OnePromise:
     """What each acceptor first reported for each ballot, and the first other report."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, Ballot], Vote | None] = {}
+        self._first: dict[str, dict[Ballot, Vote | None]] = {}
         self.against: tuple[Promised, Promised] | None = None
 
     def add(self, promise: Promised) -> None:
         """One promise more."""
-        key = (promise.acceptor, promise.ballot)
-        first = self._first.setdefault(key, promise.vote)
+        known = self._first.setdefault(promise.acceptor, {})
+        first = known.setdefault(promise.ballot, promise.vote)
         if first != promise.vote and self.against is None:
             self.against = Promised(promise.acceptor, promise.ballot, first), promise
+
+
+class Asked:
+    """Whether each proposal was made after a quorum of phase 1 had answered."""
+
+    def __init__(self, quorums: QuorumSystem) -> None:
+        self._quorums = quorums
+        self.holds = True
+
+    def add(self, proposal: Proposed) -> None:
+        """One proposal more."""
+        self.holds = self.holds and self._quorums.phase1(proposal.quorum)
 
 
 class Adopted:
     """Whether each proposal has the value of the latest earlier vote of its own quorum (B3).
 
-    `quorums`: that quorum must be one of phase 1 too; then P2c holds. A vote that comes late, in a
-    ballot below proposals that were made already, is compared with those whose quorum it is in. In
-    a run of Paxos there are none: it had promised their ballots.
+    If that quorum is always one of phase 1 too (see `Asked`), P2c holds. A vote that comes late, in
+    a ballot below proposals that were made already, is compared with those whose quorum it is in.
+    In a run of Paxos there are none: it had promised their ballots.
     """
 
-    def __init__(self, quorums: QuorumSystem | None = None) -> None:
-        self._quorums = quorums
+    def __init__(self) -> None:
         self._votes: dict[str, list[Voted]] = {}
         self._made: dict[str, list[Proposed]] = {}
         self._wrong: set[Proposed] = set()
@@ -106,8 +117,7 @@ class Adopted:
             self._judge(proposal)
 
     def _judge(self, proposal: Proposed) -> None:
-        enough = self._quorums is None or self._quorums.phase1(proposal.quorum)
-        right = enough and self._allows(proposal, proposal.quorum)
+        right = self._allows(proposal, proposal.quorum)
         (self._wrong.discard if right else self._wrong.add)(proposal)
 
     def _allows(self, proposal: Proposed, quorum: frozenset[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from paxcheck.paxos.folds import Adopted, FirstVotes, OnePromise, OneProposal, OneValue
+from paxcheck.paxos.folds import Adopted, Asked, FirstVotes, OnePromise, OneProposal, OneValue
 from paxcheck.paxos.history import Choices, Promised, Proposed, Voted
 from paxcheck.paxos.vocabulary import Ballot, Vote
 from paxcheck.protocol import Broken, QuorumSystem
@@ -144,8 +144,8 @@ def _adopted(
     """
     if not isinstance(proposals, History) or not isinstance(votes, History) or not votes.grows:
         return False
-    args = () if quorums is None else (quorums,)
-    return fold(votes + proposals, Adopted, *args).holds
+    asked = quorums is None or fold(proposals, Asked, quorums).holds
+    return asked and fold(votes + proposals, Adopted).holds
 
 
 def _allows(

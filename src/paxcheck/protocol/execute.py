@@ -26,7 +26,7 @@ from paxcheck.protocol.fields import Field
 from paxcheck.protocol.messages import Envelope, Message, Sought
 from paxcheck.protocol.node import Node, handlers_of
 from paxcheck.protocol.run import GhostSet, NoBranch, RuleCall, Run, SentMessages
-from paxcheck.protocol.values import Value, freeze, thaw
+from paxcheck.protocol.values import ATOMS, Value, freeze, thaw
 
 Local: TypeAlias = tuple[Value, ...]
 """A node's local state: its durable, volatile and ghost fields in order of declaration, then
@@ -85,7 +85,8 @@ class NodeFault(Struct, frozen=True):
 class NodeShape:
     """All that is fixed about one node: how a local state is laid out and what surrounds it.
 
-    `twice`: run each handler a second time, to see that it does the same again.
+    `places`: where each field stands in a local state. `twice`: run each handler a second time, to
+    see that it does the same again.
     """
 
     prototype: Node
@@ -97,6 +98,7 @@ class NodeShape:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     initial: Local
+    places: dict[str, int]
     twice: bool = True
 
     @property
@@ -115,7 +117,7 @@ class NodeShape:
 
     def ghost(self, field: str) -> int:
         """The place of a ghost field in a local state. Raises ModelError for any other name."""
-        if field not in self.names or self.declared[field].kind != "ghost":
+        if field not in self.places or self.declared[field].kind != "ghost":
             kind = type(self.prototype).__name__
             ghosts = [name for name in self.names if self.declared[name].kind == "ghost"]
             raise ModelError(
@@ -123,29 +125,31 @@ class NodeShape:
                 where=where_in_model(),
                 hint=f"the ghost fields of {kind}: {', '.join(ghosts) or 'none'}",
             )
-        return self.names.index(field)
+        return self.places[field]
 
     def act(
         self, local: Local, method: str, message: Message | None, sent: SentMessages | None
     ) -> Reaction:
         """Every branch of one handler or action."""
-        where = f"{type(self.prototype).__name__}.{method}"
         outcomes: list[Outcome] = []
         reads: set[Sought] = set()
         closed: list[RuleCall] = []
-        for prefix in _branches():
-            run = Run(self, where, prefix, sent)
+        prefix: list[int] = []
+        while True:
+            run = Run(self, method, prefix, sent)
             outcome = self._run_once(run, local, method, message)
             if self.twice:
-                again = Run(self, where, prefix, sent, again=True)
-                self._same(outcome, self._run_once(again, local, method, message), where, method)
+                again = Run(self, method, prefix, sent, again=True)
+                second = self._run_once(again, local, method, message)
+                self._same(outcome, second, run.where, method)
             reads |= run.reads
             if outcome is not None:
                 outcomes.append(outcome)
             else:
                 closed += run.rules
-            prefix.extend_from(run.taken)
-        return Reaction(tuple(outcomes), frozenset(reads), tuple(closed))
+            prefix = _next_branch(run.taken)
+            if not prefix:
+                return Reaction(tuple(outcomes), frozenset(reads), tuple(closed))
 
     def fault(self, local: Local, kind: str) -> Reaction:
         """What a fault does to the node; several outcomes where the fault has a choice."""
@@ -198,11 +202,13 @@ class NodeShape:
         memory = node.__dict__
         memory.update(self.prototype.__dict__)
         for name, kind, value in zip(self.names, self.kinds, local, strict=False):
-            memory[name] = GhostSet(name, value, run) if kind == "ghost" else thaw(value)
+            if value.__class__ not in ATOMS:
+                value = GhostSet(name, value, run) if kind == "ghost" else thaw(value)
+            memory[name] = value
         memory["_run"] = run
         try:
-            arguments = () if message is None else (message,)
-            returned = getattr(node, method)(*arguments)
+            called = getattr(node, method)
+            returned = called() if message is None else called(message)
             if run.ended is not None:
                 raise run.ended  # the handler caught what ends its step
         except BaseException as problem:
@@ -218,14 +224,7 @@ class NodeShape:
         if returned is not None:
             self._check_returned(returned, run.where, method)
         try:
-            fields = tuple(
-                [
-                    memory[name].frozen()
-                    if kind == "ghost"
-                    else freeze(memory[name], f"{type(node).__name__}.{name}")
-                    for name, kind in zip(self.names, self.kinds, strict=True)
-                ]
-            )
+            fields = self._frozen(node, local)
         except ModelError as problem:
             # The assignment is over when the value is looked at: name the method.
             problem.where = where_of(getattr(type(node), method))
@@ -236,15 +235,27 @@ class NodeShape:
                 where=where_of(getattr(type(node), method)),
                 hint="a field always has a value, which may be None",
             ) from None
-        return Outcome(
-            self._with_hidden(local, fields),
-            tuple(run.sends),
-            tuple([value for _, _, value in run.taken]),
-            tuple(run.rules),
-        )
+        choices = tuple([value for _, _, value in run.taken]) if run.taken else ()
+        hidden = self._with_hidden(local, fields)
+        return Outcome(hidden, tuple(run.sends), choices, tuple(run.rules))
+
+    def _frozen(self, node: Node, local: Local) -> Local:
+        """The fields as a handler left them."""
+        memory = node.__dict__
+        fields: list[Value] = []
+        for name, kind, before in zip(self.names, self.kinds, local, strict=False):
+            value = memory[name]
+            if kind == "ghost":
+                value = value.frozen()
+            elif value is not before and value.__class__ not in ATOMS:
+                value = freeze(value, f"{type(node).__name__}.{name}")
+            fields.append(value)
+        return tuple(fields)
 
     def _with_hidden(self, local: Local, fields: Local) -> Local:
         """Keep the hidden parts; a torn write needs the durable fields before the last change."""
+        if len(local) == len(fields):
+            return fields
         hidden = local[len(self.names) :]
         if self.tearable:
             before = self._durable(local)
@@ -281,26 +292,17 @@ class NodeShape:
             )
 
 
-class _Prefix(list[int]):
-    """The choices of the branch that is explored next."""
-
-    def extend_from(self, taken: list[tuple[int, int, Value]]) -> None:
-        """Move to the next branch in order, like an odometer; empty when all are done."""
-        digits = [(index, count) for index, count, _ in taken]
-        while digits and digits[-1][0] + 1 >= digits[-1][1]:
-            digits.pop()
-        self[:] = [index for index, _ in digits]
-        if self:
-            self[-1] += 1
-        self.done = not self
-
-    done = False
-
-
-def _branches() -> Iterator[_Prefix]:
-    prefix = _Prefix()
-    while not prefix.done:
-        yield prefix
+def _next_branch(taken: list[tuple[int, int, Value]]) -> list[int]:
+    """The choices of the branch after this one, like an odometer; empty when all are done."""
+    if not taken:
+        return []
+    digits = [(index, count) for index, count, _ in taken]
+    while digits and digits[-1][0] + 1 >= digits[-1][1]:
+        digits.pop()
+    prefix = [index for index, _ in digits]
+    if prefix:
+        prefix[-1] += 1
+    return prefix
 
 
 def shape_of(
@@ -327,6 +329,7 @@ def shape_of(
         names=names,
         kinds=kinds,
         initial=(*values, *hidden),
+        places={name: at for at, name in enumerate(names)},
     )
 
 

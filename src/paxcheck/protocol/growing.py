@@ -50,15 +50,19 @@ class Growing:
 
     def plus(self, items: Collection[Any]) -> Growing:
         """The set with these items; the very same one when it has them all."""
-        new = [item for item in items if item not in self]
+        line, before = self.line, self.length
+        if len(line.items) == before:  # the newest version
+            new = [item for item in items if item not in line.known]
+        else:
+            new = [item for item in items if item not in self]
         if not new:
             return self
         new = new if len(new) == 1 else ordered(new)
-        line, length = self.line, self.length + len(new)
-        if line.items[self.length : length] == new:
-            return Growing(line, length)  # the same step, taken once more
-        if len(line.items) > self.length:
-            line = _Line(line.items[: self.length])
+        length = before + len(new)
+        if len(line.items) > before:
+            if line.items[before:length] == new:
+                return Growing(line, length)  # the same step, taken once more
+            line = _Line(line.items[:before])
         line.items += new
         line.known.update(new)
         return Growing(line, length)
@@ -134,40 +138,40 @@ class History(Generic[T]):
         first = parts[0] if parts else None
         if not isinstance(first, Growing):
             return _added(kind(*args), self)
-        key = (kind, *map(id, args), len(parts))
+        key = (kind, len(parts), *map(id, args)) if args else (kind, len(parts))
         known = first.line.folds.get(key)
-        if known is None or not known.goes_on(parts):
+        if known is None or not known.takes(parts):
             # The arguments are kept with it, so that no other object gets their ids.
             known = first.line.folds[key] = _Fold(kind(*args), args, parts)
-        known.take(parts)
+            known.takes(parts)
         return known.state
 
 
 class _Fold:
     """A fold of some lines of history, and how far it has seen each of them."""
 
-    __slots__ = ("_args", "_lines", "_seen", "state")
+    __slots__ = ("_add", "_args", "_lines", "_seen", "state")
 
     def __init__(self, state: Any, args: tuple[Any, ...], parts: Sequence[Any]) -> None:
         self.state = state
+        self._add = state.add
         self._args = args
         self._lines = [part.line for part in parts]
         self._seen = [0] * len(parts)
 
-    def goes_on(self, parts: Sequence[Any]) -> bool:
-        """Whether these are later versions of the same histories."""
-        for part, line, seen in zip(parts, self._lines, self._seen, strict=True):
-            if part.line is not line or part.length < seen:
-                return False
-        return True
-
-    def take(self, parts: Sequence[Any]) -> None:
-        """Add what is new."""
+    def takes(self, parts: Sequence[Any]) -> bool:
+        """Add what is new, if these are later versions of the same histories. If they are not, the
+        fold is of no use any more."""
         seen = self._seen
-        for n, part in enumerate(parts):
-            if part.length > seen[n]:
-                _added(self.state, part.since(seen[n]))
-                seen[n] = part.length
+        for n, (part, line) in enumerate(zip(parts, self._lines, strict=True)):
+            length, first = part.length, seen[n]
+            if part.line is not line or length < first:
+                return False
+            if length > first:
+                for item in line.items[first:length]:
+                    self._add(item)
+                seen[n] = length
+        return True
 
 
 def fold(items: Iterable[Any], kind: type[F], *args: Any) -> F:

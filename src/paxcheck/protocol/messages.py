@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model
-from paxcheck.protocol.values import Record, Value, order_key, parts_getter, show
+from paxcheck.protocol.values import Record, Value, order_key, show
+
+_set = object.__setattr__  # a message is frozen for everybody else
 
 
 class Message(Record):
@@ -24,7 +26,7 @@ class Message(Record):
         if "sender" in inspect.get_annotations(cls):
             raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
         super().__init_subclass__(**kwargs)
-        cls._parts = parts_getter(("sender", *cls._fields))  # type: ignore[method-assign]
+        cls._compare_by(("sender", *cls._fields))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
@@ -40,10 +42,10 @@ def stamped(message: Message, sender: str) -> Message:
     """The same message with its sender filled in."""
     copy = object.__new__(message.__class__)
     for name in message._fields:  # pyright: ignore[reportPrivateUsage]
-        object.__setattr__(copy, name, getattr(message, name))
-    object.__setattr__(copy, "sender", sender)
-    if getattr(message, "_checked", False):
-        object.__setattr__(copy, "_checked", True)
+        _set(copy, name, getattr(message, name))
+    _set(copy, "sender", sender)
+    if getattr(message, "_key", False):
+        _set(copy, "_key", True)
     return copy
 
 
@@ -75,15 +77,19 @@ PUBLISHED = ""
 
 
 class Envelope:
-    """One message on its way to one receiver. As a trigger: the delivery of that message."""
+    """One message on its way to one receiver. As a trigger: the delivery of that message.
 
-    __slots__ = ("_hash", "key", "message", "to")
+    `mark`: what a replay knows it by (empty: nothing yet).
+    """
+
+    __slots__ = ("_hash", "key", "mark", "message", "to")
     _hash: int
     key: tuple[Any, ...]
 
     def __init__(self, to: str, message: Message) -> None:
         self.to = to
         self.message = message
+        self.mark = b""
 
     def __getattr__(self, name: str) -> Any:
         # Called once for each of the two: a replay of a long run needs neither.

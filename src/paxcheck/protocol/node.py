@@ -189,11 +189,12 @@ class Node:
 
     def send(self, to: str | Iterable[str], message: Message) -> None:
         """Send a message to one node, or to each of several."""
-        self._running().send((to,) if isinstance(to, str) else to, message)
+        run = self._run or self._running()
+        run.send((to,) if isinstance(to, str) else to, message)
 
     def broadcast(self, message: Message) -> None:
         """Send a message to every other node that has a handler for it."""
-        self._running().broadcast(message)
+        (self._run or self._running()).broadcast(message)
 
     def publish(self, message: Message) -> None:
         """Put a message where actions and properties can ask for it; no node receives it.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of
+from paxcheck.protocol.growing import Growing
 from paxcheck.protocol.messages import (
     PUBLISHED,
     Envelope,
@@ -40,8 +40,7 @@ class NoBranch(BaseException):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCall:
+class RuleCall(NamedTuple):
     """One question put to a rule: with which values, and what it said."""
 
     rule: str
@@ -54,6 +53,10 @@ class RuleCall:
         return f"{self.rule}({inside}) said {'yes' if self.allowed else 'no'}"
 
 
+_ENDS = (ModelError, NoBranch, KeyboardInterrupt)
+"""What ends a step, whoever catches it."""
+
+
 def _ending(method: F) -> F:
     """Note what ends the step, so that it ends it even if the handler catches it."""
 
@@ -61,7 +64,7 @@ def _ending(method: F) -> F:
     def noting(self: Run, *args: Any) -> Any:
         try:
             return method(self, *args)
-        except (ModelError, NoBranch, KeyboardInterrupt) as problem:
+        except _ENDS as problem:
             self.ended = problem
             raise
 
@@ -76,7 +79,7 @@ class Run(Struct):
     """
 
     shape: NodeShape
-    where: str
+    method: str
     prefix: Sequence[int] = ()
     asking: SentMessages | None = None
     again: bool = False
@@ -87,6 +90,11 @@ class Run(Struct):
     rule: str | None = None
     ended: BaseException | None = None
 
+    @property
+    def where(self) -> str:
+        """What runs, as `Class.method`."""
+        return f"{type(self.shape.prototype).__name__}.{self.method}"
+
     def refuse(self, problem: ModelError) -> NoReturn:
         """End the step with an error of the model."""
         self.ended = problem
@@ -95,33 +103,34 @@ class Run(Struct):
     @_ending
     def send(self, receivers: Iterable[str], message: Message) -> None:
         """Put one copy for each receiver into the network; a set of them in canonical order."""
+        self._send(receivers, message)
+
+    def _send(self, receivers: Iterable[str], message: Message) -> None:
         message = self._checked(message)
+        kind, takes = type(message), self.shape.receivers
         names = sorted(receivers, key=order_key) if isinstance(receivers, _SETS) else receivers
         for to in names:
-            if to not in self.shape.receivers:
+            if to not in takes:
                 raise ModelError(
-                    f"{self.shape.name} sends {type(message).__name__} to {to!r}, "
-                    "and there is no such node",
+                    f"{self.shape.name} sends {kind.__name__} to {to!r}, and there is no such node",
                     where=where_in_model(),
-                    hint=f"the nodes are {', '.join(self.shape.receivers)}",
+                    hint=f"the nodes are {', '.join(takes)}",
                 )
-            if type(message) not in self.shape.receivers[to]:
+            if kind not in takes[to]:
                 raise ModelError(
-                    f"{to} has no handler for {type(message).__name__}, sent by {self.shape.name}",
+                    f"{to} has no handler for {kind.__name__}, sent by {self.shape.name}",
                     where=where_in_model(),
-                    hint=f"add to its class: def on_{_snake(type(message).__name__)}"
-                    f"(self, msg: {type(message).__name__})",
+                    hint=f"add to its class: def on_{_snake(kind.__name__)}"
+                    f"(self, msg: {kind.__name__})",
                 )
             self.sends.append(Envelope(to, message))
 
     @_ending
     def broadcast(self, message: Message) -> None:
         """One copy for every other node with a handler for the message."""
-        kind = type(message)
+        kind, own = type(message), self.shape.name
         others = [
-            name
-            for name, kinds in self.shape.receivers.items()
-            if name != self.shape.name and kind in kinds
+            name for name, kinds in self.shape.receivers.items() if name != own and kind in kinds
         ]
         if not others:
             raise ModelError(
@@ -129,7 +138,7 @@ class Run(Struct):
                 where=where_in_model(),
                 hint="add a handler, or publish() it if only properties ask for it",
             )
-        self.send(others, message)
+        self._send(others, message)
 
     @_ending
     def publish(self, message: Message) -> None:
@@ -191,7 +200,6 @@ class Run(Struct):
             self.ended = problem
             raise
 
-    @_ending
     def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:
         """Ask a rule, or let pass where it is switched off (what it would say is kept)."""
         off = asked.name in self.shape.without
@@ -199,7 +207,8 @@ class Run(Struct):
         outer, self.rule = self.rule, asked.name
         try:
             allowed = asked.answer(node, args)
-        except ModelError:
+        except _ENDS as problem:
+            self.ended = problem
             raise
         except Exception:
             if not off:
@@ -210,18 +219,24 @@ class Run(Struct):
         if before is not None:
             for name, value in _containers(node).items():
                 if value != before.get(name):
-                    raise ModelError(
-                        f"rule {asked.name} changes {type(node).__name__}.{name}, "
-                        "and a rule only looks",
-                        where=where_of(asked.method),
-                        hint="let the handler change the field",
+                    self.refuse(
+                        ModelError(
+                            f"rule {asked.name} changes {type(node).__name__}.{name}, "
+                            "and a rule only looks",
+                            where=where_of(asked.method),
+                            hint="let the handler change the field",
+                        )
                     )
-        frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+        try:
+            frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+        except ModelError as problem:
+            self.refuse(problem)
         self.rules.append(RuleCall(asked.name, frozen, allowed, off))
         return allowed or off
 
     def _checked(self, message: Message) -> Message:
-        self._not_in_a_rule("sends")
+        if self.rule is not None:
+            self._not_in_a_rule("sends")
         if not isinstance(message, Message):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(
                 f"{self.where} sends {message!r}, which is not a Message",
@@ -243,11 +258,12 @@ class Run(Struct):
 class GhostSet:
     """What a handler sees of a ghost field: it may add, and nothing else."""
 
-    __slots__ = ("_items", "_name", "_run")
+    __slots__ = ("_added", "_before", "_name", "_run")
 
-    def __init__(self, name: str, items: frozenset[Value], run: Run) -> None:
+    def __init__(self, name: str, items: frozenset[Value] | Growing, run: Run) -> None:
         self._name = name
-        self._items = set(items)
+        self._before = items
+        self._added: set[Value] | None = None
         self._run = run
 
     def add(self, item: Any) -> None:
@@ -255,13 +271,21 @@ class GhostSet:
         if self._run.rule is not None:
             self._invisible()
         try:
-            self._items.add(freeze(item, f"an item of {self._name}"))
+            frozen = freeze(item, f"an item of {self._name}")
         except ModelError as problem:
             self._run.refuse(problem)
+        if self._added is None:
+            self._added = set()
+        self._added.add(frozen)
 
-    def frozen(self) -> frozenset[Value]:
+    def frozen(self) -> frozenset[Value] | Growing:
         """The whole history, for the state."""
-        return FrozenOrderedSet(self._items)
+        before, added = self._before, self._added
+        if added is None:
+            return before
+        if isinstance(before, Growing):
+            return before.plus(added)
+        return FrozenOrderedSet([*before, *added])
 
     def _invisible(self, *_: Any) -> Any:
         self._run.refuse(

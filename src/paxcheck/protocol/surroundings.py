@@ -49,31 +49,41 @@ class Surroundings:
         self._parts = 0
         self._places = list(self._all_places(protocol, tuple(nodes)))
         self._every = 1 + self._parts // _PARTS_A_CALL
+        # What cannot change inside is only looked at whether it is the same object.
+        self._firm = [(p.names, p.key, p.value) for p in self._places if p.content is None]
+        self._open = len(self._firm) < len(self._places)
         self._calls = 0
         self._ran: dict[tuple[type, str], None] = {}
 
     def before_call(self) -> None:
         """Look, so that a handler is not blamed for what a property did. Raises ModelError."""
         if self._every == 1:
-            self.look()
+            self.look()  # nothing ran since the last look
 
     def after_call(self, cls: type, method: str) -> None:
         """A handler ran: look, if it is time. Raises ModelError."""
+        if self._every == 1 and not self._open and self._is_firm():
+            return
         self._ran[cls, method] = None
         self._calls += 1
         if self._calls >= self._every:
             self.look()
+            self._calls = 0
+            self._ran.clear()
 
     def look(self) -> None:
         """Raise ModelError if something changed since the last look."""
+        if not self._open and self._is_firm():
+            return
         for names, key, told, before, content in self._places:
             value = names.get(key, _GONE)
             if value is not before or (
                 content is not None and content != _Reader(self._modules).content(value)
             ):
                 raise self._changed(told)
-        self._calls = 0
-        self._ran.clear()
+
+    def _is_firm(self) -> bool:
+        return False not in [names.get(key, _GONE) is value for names, key, value in self._firm]
 
     def _changed(self, told: str) -> ModelError:
         names = [f"{cls.__name__}.{method}" for cls, method in self._ran]

@@ -127,6 +127,7 @@ class System:
         # Equal local states and envelopes become one object: comparing them is then instant.
         self._one: dict[Any, Any] = {}
         self._ghosts_of: dict[Any, Ghosts] = {}
+        self._nodes_of: dict[type[Node], tuple[int, ...]] = {}
 
     def initial(self) -> World:
         """The state before the first step: every node has run its `on_start`."""
@@ -200,8 +201,8 @@ class System:
         tried: Tried | None = None,
     ) -> Iterator[Transition]:
         """The steps of node `i` on one trigger."""
-        local = world.locals[i]
-        if self.shapes[i].stopped(local):
+        local, shape = world.locals[i], self.shapes[i]
+        if shape.stoppable and shape.stopped(local):
             return
         budgets = world.budgets
         if isinstance(trigger, NodeFault):
@@ -250,12 +251,19 @@ class System:
             NodeView(shape, i, local), trigger, NodeView(shape, i, outcome.local), outcome.sent
         )
 
+    def nodes_of(self, kind: type[Node]) -> tuple[int, ...]:
+        """The places of the nodes of a class."""
+        found = self._nodes_of.get(kind)
+        if found is None:
+            found = tuple([i for i, node in enumerate(self.nodes) if isinstance(node, kind)])
+            self._nodes_of[kind] = found
+        return found
+
     def ghosts_of(self, kind: type[Node], fields: tuple[str, ...]) -> Ghosts:
         """Where these fields of all nodes of a class are."""
         found = self._ghosts_of.get((kind, fields))
         if found is None:
-            nodes = [i for i, node in enumerate(self.nodes) if isinstance(node, kind)]
-            parts = [(i, field) for i in nodes for field in fields]
+            parts = [(i, field) for i in self.nodes_of(kind) for field in fields]
             places = tuple([(i, self.shapes[i].ghost(field)) for i, field in parts])
             found = self._ghosts_of[kind, fields] = Ghosts(frozenset(parts), places)
         return found
@@ -295,9 +303,8 @@ class System:
     def _react(self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None) -> Reaction:
         shape = self.shapes[i]
         if isinstance(trigger, NodeFault):
-            kind = trigger.kind
-            return self._watched(shape, "on_restart", lambda: shape.fault(local, kind))
-        if shape.stopped(local):
+            return self._watched(shape, "on_restart", shape.fault, local, trigger.kind)
+        if shape.stoppable and shape.stopped(local):
             return Reaction(())
         if isinstance(trigger, Act):
             asking = sent if self.network == "set" else None
@@ -313,14 +320,16 @@ class System:
         message: Message | None,
         sent: SentMessages | None,
     ) -> Reaction:
-        return self._watched(shape, method, lambda: shape.act(local, method, message, sent))
+        return self._watched(shape, method, shape.act, local, method, message, sent)
 
-    def _watched(self, shape: NodeShape, method: str, act: Callable[[], Reaction]) -> Reaction:
+    def _watched(
+        self, shape: NodeShape, method: str, act: Callable[..., Reaction], *args: Any
+    ) -> Reaction:
         """What a method of a node does, with an eye on what surrounds the node."""
         kind = type(shape.prototype)
         self.surroundings.before_call()
         try:
-            reaction = act()
+            reaction = act(*args)
         except ModelError:
             self.surroundings.after_call(kind, method)  # it may know a better reason
             raise

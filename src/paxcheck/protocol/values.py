@@ -12,8 +12,9 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, dataclass_transform
+from typing import Any, Final, Literal, dataclass_transform
 
 from paxcheck.protocol.errors import ModelError, where_in_model, where_of, where_of_class
 
@@ -40,7 +41,8 @@ DICT: Final = Tag("DICT")
 SET: Final = Tag("SET")
 LIST: Final = Tag("LIST")
 _TAGS: Final = (DICT, SET, LIST)
-_ATOMS: Final = (type(None), bool, int, str, bytes)
+ATOMS: Final = frozenset([type(None), bool, int, str, bytes])
+"""The classes of values that hold nothing else."""
 
 
 _set = object.__setattr__  # a record is frozen for everybody else
@@ -57,11 +59,10 @@ class Record:
 
     # What was computed of it stands apart from its fields: then an instance needs no dict, and a
     # long run has very many of them.
-    __slots__ = ("_checked", "_hash", "_key")
+    __slots__ = ("_hash", "_key")
     _fields: tuple[str, ...] = ()
-    _checked: bool
     _hash: int
-    _key: tuple[Any, ...]
+    _key: tuple[Any, ...] | Literal[True]  # its sort key; True: only that nothing in it can change
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -75,28 +76,33 @@ class Record:
                 )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
-        cls._parts = parts_getter(cls._fields)  # type: ignore[method-assign]
+        cls._compare_by(cls._fields)
         if order:
             _add_order(cls)
+
+    @classmethod
+    def _compare_by(cls, names: tuple[str, ...]) -> None:
+        """Two records of the class are equal when these attributes are."""
+        name, parts = cls.__name__, parts_getter(names)
+
+        def hashed(self: Record) -> int:
+            try:
+                return self._hash
+            except AttributeError:
+                value = hash((name, *parts(self)))
+                _set(self, "_hash", value)
+                return value
+
+        cls._parts = lambda self: parts(self)  # type: ignore[method-assign]
+        cls.__hash__ = hashed  # type: ignore[method-assign]
+        same = " and ".join([f"self.{n} == other.{n}" for n in names]) or "True"
+        cls.__eq__ = _written(  # type: ignore[method-assign]
+            f"self is other or (self.__class__ is other.__class__ and {same})"
+        )
 
     def _parts(self) -> tuple[Value, ...]:
         """The fields' values; each class has its own, made of its fields."""
         return ()
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return (
-            self.__class__ is other.__class__ and self._parts() == other._parts()  # type: ignore[attr-defined]
-        )
-
-    def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            value = hash((self.__class__.__name__, *self._parts()))
-            _set(self, "_hash", value)
-            return value
 
     def __getstate__(self) -> dict[str, Any]:
         # A hash depends on the process's hash seed: it must not travel.
@@ -112,10 +118,9 @@ class Record:
 
 
 def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
-    """A method that gives these attributes as a tuple, as fast as Python can."""
+    """A function that gives these attributes as a tuple, as fast as Python can."""
     if len(names) > 1:
-        several = attrgetter(*names)
-        return lambda self: several(self)  # a function, so that it becomes a method
+        return attrgetter(*names)
     if names:
         one = attrgetter(*names)
         return lambda self: (one(self),)
@@ -123,28 +128,21 @@ def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
 
 
 def _add_order(cls: type[Record]) -> None:
-    """Comparisons field by field, as those of tuples.
+    """Comparisons field by field, as those of tuples."""
+    names = cls._fields  # pyright: ignore[reportPrivateUsage]
+    for name, sign in (("__lt__", "<"), ("__le__", "<="), ("__gt__", ">"), ("__ge__", ">=")):
+        compare = str("=" in sign)  # with no field they are equal
+        for n in reversed(names):
+            one, two = f"self.{n}", f"other.{n}"
+            more = n != names[-1]
+            compare = f"{one} {sign} {two}" + (f" if {one} != {two} else {compare}" if more else "")
+        same = "other.__class__ is self.__class__"
+        setattr(cls, name, _written(f"({compare}) if {same} else NotImplemented"))
 
-    They are written out for the fields of the class: a search compares ballots all the time.
-    """
-    *first, last = cls._fields or ("__class__",)  # pyright: ignore[reportPrivateUsage]
-    lines: list[str] = []
-    for name, sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
-        lines += [
-            f"def __{name}__(self, other):",
-            "  if other.__class__ is not self.__class__: return NotImplemented",
-        ]
-        for field in first:
-            lines += [
-                f"  a, b = self.{field}, other.{field}",
-                f"  if a is not b and a != b: return a {sign} b",
-            ]
-        end = f"self.{last} {sign} other.{last}"
-        lines.append(f"  return {end if cls._fields else '=' in sign}")  # pyright: ignore[reportPrivateUsage]
-    methods: dict[str, Any] = {}
-    exec("\n".join(lines), methods)
-    for name in ("__lt__", "__le__", "__gt__", "__ge__"):
-        setattr(cls, name, methods[name])
+
+def _written(expression: str) -> Any:
+    """A method of `self` and `other`, written out: records are compared very often."""
+    return eval(f"lambda self, other: {expression}")
 
 
 class FrozenOrderedSet(frozenset[Any]):
@@ -206,8 +204,10 @@ def freeze(value: Any, what: str) -> Value:
 
     `what` names the value in the error. Raises ModelError for a type that cannot be frozen.
     """
+    if value.__class__ in ATOMS:
+        return value
     try:
-        return _frozen(value, what)
+        return check_immutable(value, what) if isinstance(value, Record) else _frozen(value, what)
     except RecursionError:
         raise ModelError(
             f"{what} is nested too deeply, or holds itself",
@@ -218,7 +218,7 @@ def freeze(value: Any, what: str) -> Value:
 
 def _frozen(value: Any, what: str) -> Value:
     kind = value.__class__
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return value
     if isinstance(value, Record):
         return check_immutable(value, what)
@@ -253,7 +253,11 @@ def thaw(value: Value) -> Any:
 def check_immutable(value: Any, what: str) -> Value:
     """`value` itself, when nothing in it can change; else ModelError with the model's line."""
     kind = value.__class__
-    if kind in _ATOMS:
+    if kind in ATOMS:
+        return value
+    if isinstance(value, Record):
+        if not getattr(value, "_key", False):
+            _check_parts(value)
         return value
     if isinstance(value, Enum):
         if isinstance(value, (str, int, float, bytes, tuple)):
@@ -263,14 +267,6 @@ def check_immutable(value: Any, what: str) -> Value:
                 where=where_in_model(),
                 hint=f"make it a plain enum: class {kind.__name__}(Enum)",
             )
-        return value
-    if isinstance(value, Record):
-        if not getattr(value, "_checked", False):
-            for name in value._fields:  # pyright: ignore[reportPrivateUsage]
-                part = check_immutable(getattr(value, name), f"{kind.__name__}.{name}")
-                if part.__class__ is frozenset:
-                    _set(value, name, FrozenOrderedSet(part))  # equal, but in order
-            _set(value, "_checked", True)
         return value
     if kind is tuple or kind in _FROZENSETS:
         for item in value:
@@ -296,6 +292,29 @@ def check_immutable(value: Any, what: str) -> Value:
         where=where,
         hint="use None, bool, int, str, bytes, an Enum, a Record, a tuple or a frozenset",
     )
+
+
+def _check_parts(record: Record) -> None:
+    """Check all parts of a record, and note that it was done."""
+    for name in record._fields:  # pyright: ignore[reportPrivateUsage]
+        part = getattr(record, name)
+        if part.__class__ not in ATOMS:
+            check_immutable(part, f"{record.__class__.__name__}.{name}")
+            if part.__class__ is frozenset:
+                _set(record, name, _in_order(part))  # equal, but in order
+    _set(record, "_key", True)
+
+
+def _in_order(items: frozenset[Any]) -> FrozenOrderedSet:
+    """The same set; of equal ones with names it is one object: a long run has very many."""
+    if all(item.__class__ is str for item in items):
+        return _of_names(items)
+    return FrozenOrderedSet(items)
+
+
+@lru_cache(maxsize=1024)
+def _of_names(names: frozenset[str]) -> FrozenOrderedSet:
+    return FrozenOrderedSet(names)
 
 
 def settled(value: Any, what: str) -> Any:
@@ -341,12 +360,13 @@ def order_key(value: Value) -> tuple[Any, ...]:
     if kind is bool:
         return (1, value)
     if isinstance(value, Record):
-        try:
-            return value._key  # pyright: ignore[reportPrivateUsage]
-        except AttributeError:
-            key = (6, kind.__name__, *map(order_key, value._parts()))  # pyright: ignore[reportPrivateUsage]
+        known = getattr(value, "_key", False)
+        if known.__class__ is tuple:
+            return known  # type: ignore[return-value]
+        key = (6, kind.__name__, *map(order_key, value._parts()))  # pyright: ignore[reportPrivateUsage]
+        if known:
             _set(value, "_key", key)
-            return key
+        return key
     if kind is tuple:
         return (7, *map(order_key, value))
     if kind in _FROZENSETS:
@@ -374,8 +394,8 @@ def rename(value: Value, names: Mapping[Any, Any]) -> Value:
         copy = object.__new__(kind)
         for name, part in value.__dict__.items():  # of a message also its sender
             _set(copy, name, rename(part, names))
-        if getattr(value, "_checked", False):
-            _set(copy, "_checked", True)
+        if getattr(value, "_key", False):
+            _set(copy, "_key", True)
         return copy
     if kind is tuple and value:
         first = value[0]

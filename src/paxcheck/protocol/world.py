@@ -14,7 +14,7 @@ from paxcheck.protocol.growing import History
 from paxcheck.protocol.messages import Envelope, Message, check_message_class
 from paxcheck.protocol.network import State
 from paxcheck.protocol.node import Node
-from paxcheck.protocol.values import OrderedSet, ordered, show, thaw
+from paxcheck.protocol.values import OrderedSet, Value, ordered, show, thaw
 
 if TYPE_CHECKING:
     from paxcheck.protocol.system import System
@@ -68,7 +68,7 @@ class NodeView:
     @property
     def name(self) -> str:
         """The node's name."""
-        return self._of[0].name
+        return self._of[0].prototype.name
 
     @property
     def kind(self) -> type[Node]:
@@ -84,17 +84,23 @@ class NodeView:
         return shape.stopped(local)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_of" or name.startswith("__"):
-            raise AttributeError(name)  # Python looks for what is not there
+        if name == "_of":
+            raise AttributeError(name)
         shape, index, local, reads, held = self._of
-        if name in shape.names:
+        at = shape.places.get(name)
+        if at is not None:
             if reads is not None:
                 reads.add((index, name))
+            value = local[at]
+            if value.__class__ is not tuple and shape.kinds[at] != "ghost":
+                return value
             if held is None:
-                return _thawed(shape, local, name)
+                return _thawed(shape, at, value)
             if name not in held:
-                held[name] = _thawed(shape, local, name)
+                held[name] = _thawed(shape, at, value)
             return held[name]
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python looks for what is not there
         if name in shape.declared:
             return shape.prototype.__dict__[name]  # a constant
         member = inspect.getattr_static(self.kind, name, _NONE)
@@ -134,7 +140,8 @@ class NodeView:
     def _check_unchanged(self, method: str) -> None:
         shape, _, local, _, held = self._of
         for name, value in (held or {}).items():
-            if value != _thawed(shape, local, name):
+            at = shape.places[name]
+            if value != _thawed(shape, at, local[at]):
                 raise ModelError(
                     f"{self.kind.__name__}.{method} changes {name} while a property is asked",
                     where=where_of(inspect.getattr_static(self.kind, method)) or where_in_model(),
@@ -169,9 +176,8 @@ class NodeView:
         return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
 
 
-def _thawed(shape: NodeShape, local: Local, name: str) -> Any:
-    value = local[shape.names.index(name)]
-    return OrderedSet(value) if shape.declared[name].kind == "ghost" else thaw(value)
+def _thawed(shape: NodeShape, at: int, value: Value) -> Any:
+    return OrderedSet(value) if shape.kinds[at] == "ghost" else thaw(value)
 
 
 class WorldView(Struct, eq=False):
@@ -183,6 +189,7 @@ class WorldView(Struct, eq=False):
     _system: System
     _world: World
     _reads: set[Part] | None = None
+    _histories: dict[Any, tuple[Any, History[Any]]] = {}
 
     __repr__ = object.__repr__
 
@@ -191,9 +198,7 @@ class WorldView(Struct, eq=False):
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
-        return [
-            self._view(i) for i, node in enumerate(self._system.nodes) if isinstance(node, kind)
-        ]
+        return [self._view(i) for i in self._system.nodes_of(kind)]
 
     def __getitem__(self, name: str) -> Any:
         index = self._system.index.get(name)
@@ -207,10 +212,14 @@ class WorldView(Struct, eq=False):
 
     def remembered(self, kind: type[N], *fields: str) -> History[Any]:
         """What all nodes of a class remember in these ghost fields: see `NodeView.remembered`."""
-        ghosts = self._system.ghosts_of(kind, fields)
+        known = self._histories.get((kind, fields))
+        if known is None:
+            ghosts = self._system.ghosts_of(kind, fields)
+            history = History[Any](self._values(ghosts.places))
+            known = self._histories[kind, fields] = (ghosts.parts, history)
         if self._reads is not None:
-            self._reads.update(ghosts.parts)
-        return History(self._values(ghosts.places))
+            self._reads.update(known[0])
+        return known[1]
 
     def sent(self, kind: type[M]) -> list[M]:
         """The messages of a class in the network, each once, in canonical order.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 from paxcheck.protocol.messages import Message
@@ -15,21 +17,15 @@ _AS_THEY_ARE: Final = frozenset([type(None), bool, int, str])
 
 def encode(value: Value) -> Json:
     """The value as None, bool, int, str, list or dict; equal values give equal JSON."""
-    if value.__class__ in _AS_THEY_ARE:
+    kind = value.__class__
+    if kind in _AS_THEY_ARE:
         return value
     if isinstance(value, Record):
-        fields: dict[str, Any] = {}
-        if isinstance(value, Message):
-            fields = {"type": type(value).__name__, "sender": value.sender}
-        for name in value._fields:  # pyright: ignore[reportPrivateUsage]
-            part = getattr(value, name)
-            fields[name] = part if part.__class__ in _AS_THEY_ARE else encode(part)
-        return fields
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
-        if items and isinstance(items[0], Tag):
-            return _dict(items[1:]) if items[0] is DICT else [encode(v) for v in items[1:]]
-        return [encode(v) for v in items]
+        return _encoder(kind)(value)
+    if kind is tuple:
+        if value and value[0].__class__ is Tag:
+            return _dict(value[1:]) if value[0] is DICT else [encode(v) for v in value[1:]]
+        return [encode(v) for v in value]
     if isinstance(value, frozenset):
         return [encode(v) for v in sorted(value, key=order_key)]  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
     if isinstance(value, Enum):
@@ -37,6 +33,16 @@ def encode(value: Value) -> Json:
     if isinstance(value, bytes):
         return value.hex()
     return value
+
+
+@cache
+def _encoder(kind: type[Record]) -> Callable[[Any], Json]:
+    """Encodes the records of a class: written out, because a long trace has very many of them."""
+    told = [f"'type': {kind.__name__!r}, 'sender': r.sender"] if issubclass(kind, Message) else []
+    for name in kind._fields:  # pyright: ignore[reportPrivateUsage]
+        told.append(f"{name!r}: v if (v := r.{name}).__class__ in plain else encode(v)")
+    names = {"plain": _AS_THEY_ARE, "encode": encode}
+    return eval(f"lambda r: {{{', '.join(told)}}}", names)
 
 
 def _dict(items: tuple[tuple[Value, Value], ...]) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -19,6 +19,11 @@ from paxcheck.trace.lines import TraceError, lines_of
 __all__ = ["Trace", "TraceError", "open_trace", "read_trace"]
 
 T = TypeVar("T")
+
+BLOCK: Final = 256
+"""How many events are read at once, if they have no more characters than `LARGE`."""
+
+LARGE: Final = 1_000_000
 
 _HEADER = msgspec.json.Decoder(Header)
 _EVENT = msgspec.json.Decoder(Event)
@@ -62,14 +67,26 @@ def open_trace(file: str, name: str = "") -> Trace:
 def _events(
     lines: Iterator[tuple[int, str]], name: str, header: Header
 ) -> Iterator[tuple[int, Event]]:
-    number, steps = 1, 0
-    for number, text in lines:
-        event = _decode(name, number, text, _EVENT, "an event")
-        wrong = _wrong(event)
-        if wrong:
-            raise TraceError(f"this line is not an event: {wrong}", where=Where(name, number))
-        steps += 1
-        yield number, event
+    """The events. A few are read at once, which is faster than one at a time, between other work;
+    what cannot be read is told when all before it was given."""
+    number, steps, size = 1, 0, 0
+    block: list[tuple[int, Event]] = []
+    try:
+        for number, text in lines:
+            event = _decode(name, number, text, _EVENT, "an event")
+            wrong = _wrong(event)
+            if wrong:
+                raise TraceError(f"this line is not an event: {wrong}", where=Where(name, number))
+            steps += 1
+            size += len(text)
+            block.append((number, event))
+            if len(block) == BLOCK or size > LARGE:
+                yield from block
+                block, size = [], 0
+    except TraceError:
+        yield from block
+        raise
+    yield from block
     # A behavior is all steps of a run. Without the last ones it shows something else.
     if header.kind == "behavior" and header.steps not in (None, steps):
         raise TraceError(

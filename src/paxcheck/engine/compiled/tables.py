@@ -410,7 +410,7 @@ class Tables:
         self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int, reads: set[Part]
     ) -> WorldView:
         """A state as a property sees it."""
-        return _RowsView(self.system, _NOT_GATHERED, reads, self, numbers)
+        return _RowsView(self.system, _NOT_GATHERED, reads, {}, self, numbers)
 
     def messages(self, kind: type[M], sent: int) -> tuple[M, ...]:
         """The messages of a class among the bits of those that were sent, in canonical order.

@@ -7,10 +7,8 @@ graph of what must happen before what is made of these events, and the cycle in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
-
-import networkx as nx
 
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition
@@ -40,19 +38,17 @@ class Links:
     def read(self, place: Place) -> None:
         """An event was read."""
         event = place.event
-        if event.node is None:
+        if event.node is None or event.event == "state":
             return
-        known = (
-            self._system.positions[self._system.index[event.node]]
-            if (event.node in self._system.index)
-            else {}
-        )
-        if event.event != "state":
-            if event.state is None or not event.state.keys() & known.keys():
-                self.without_state += 1
-            if event.sent is None:
-                self.without_sent += 1
-                self._silent.add(event.node)
+        if event.state is None or event.state.keys().isdisjoint(self._known(event.node)):
+            self.without_state += 1
+        if event.sent is None:
+            self.without_sent += 1
+            self._silent.add(event.node)
+
+    def _known(self, node: str) -> Collection[str]:
+        i = self._system.index.get(node)
+        return () if i is None else self._system.positions[i]
 
     def waits(self, place: Place, change: int) -> None:
         """An event is put into a queue (+1), or taken out of it (-1)."""
@@ -106,6 +102,8 @@ class Links:
 
 def _cycle(stuck: Iterable[Iterable[Place]]) -> tuple[Line, ...]:
     """The lines of one cycle, in the order of the files; empty when there is none."""
+    import networkx as nx  # it takes longer to load than most traces take to read
+
     graph: nx.DiGraph[Line] = nx.DiGraph()
     senders: dict[Key, Line] = {}
     takers: list[tuple[Key, Line]] = []

@@ -49,7 +49,9 @@ class Stamps:
             self._clock(place, event.node or "", event.clock)
         if event.mid is not None:
             self._mid(place, event.mid)
-        for sent in event.sent or ():
+        if not event.sent:
+            return
+        for sent in event.sent:
             if event.clock is not None and event.event != "state":
                 for to in sent.to:
                     self._sent.setdefault(message_key(to, sent.message), (event.clock, place))

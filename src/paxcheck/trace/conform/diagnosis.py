@@ -145,7 +145,7 @@ def _claim(system: Handlers, no: No, event: Event, held: dict[str, object]) -> s
 
 def _told_call(call: RuleCall) -> RuleCall:
     """A question to a rule as people read it."""
-    return replace(call, args=tuple([show(arg) for arg in call.args]))
+    return call._replace(args=tuple([show(arg) for arg in call.args]))
 
 
 def _has_sent(track: Track, event: Event) -> tuple[str, ...]:

@@ -10,15 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from paxcheck.protocol.execute import Local, NodeShape, Outcome, Reaction, SentMessages
+from paxcheck.protocol.execute import Local, NodeShape
 from paxcheck.protocol.growing import Growing
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.protocol import Protocol
-from paxcheck.protocol.system import System, Trigger
+from paxcheck.protocol.system import System
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.transit import TRANSITS, Transit
-
-_NOTHING: Final[frozenset[object]] = frozenset()
 
 
 class _Forgotten(Growing):
@@ -82,25 +80,6 @@ class Handlers(System):
     def bare(self, i: int, local: Local) -> Local:
         """A local state without its history."""
         return self._with_ghosts(i, local, [FORGOTTEN] * len(self._ghosts[i]))
-
-    def react(
-        self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None = None
-    ) -> Reaction:
-        """What a node does. No handler can read a ghost, so it runs without the history."""
-        ghosts = self._ghosts[i]
-        if not ghosts or not isinstance(local[ghosts[0]], Growing):
-            return super().react(i, local, trigger, sent)
-        bare = self._with_ghosts(i, local, [_NOTHING] * len(ghosts))
-        reaction = super().react(i, bare, trigger, sent)
-        return Reaction(
-            tuple([self._remembering(i, local, o) for o in reaction.outcomes]), reaction.reads
-        )
-
-    def _remembering(self, i: int, before: Local, outcome: Outcome) -> Outcome:
-        after = outcome.local
-        memories = [before[at].plus(after[at]) for at in self._ghosts[i]]
-        local = self._with_ghosts(i, after, memories)
-        return Outcome(local, outcome.sent, outcome.choices, outcome.rules, outcome.error)
 
     def _with_ghosts(self, i: int, local: Local, values: Sequence[object]) -> Local:
         fields = list(local)

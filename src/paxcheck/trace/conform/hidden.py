@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from paxcheck.protocol.execute import Act, Local, NodeFault
 from paxcheck.protocol.faults import NODE_FAULTS
@@ -43,8 +43,7 @@ FAULTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """One step that a node took: its state before, the trigger (None: not known), what it sent."""
 
     before: Local

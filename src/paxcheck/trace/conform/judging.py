@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from paxcheck.protocol.execute import NodeFault
 from paxcheck.protocol.growing import LONGEST, LongHistory
@@ -16,6 +17,23 @@ from paxcheck.trace.conform.places import Place
 
 Found = Sequence[tuple[World, Transition]]
 """What an event may have been: the world before, and the step (several where it is open)."""
+
+
+def worlds_of(found: Found) -> list[World]:
+    """The worlds after an event."""
+    if len(found) == 1:
+        world = found[0][1].world
+        return [] if world is None else [world]
+    return [t.world for _, t in found if t.world is not None]
+
+
+class _Taken(NamedTuple):
+    """An event that was taken: what it may have been, and the fields that it changed."""
+
+    place: Place
+    life: int
+    found: Found
+    fields: Sequence[str]
 
 
 @dataclass
@@ -33,16 +51,34 @@ class Judged:
     life: int = 1
     reason: str = ""
     reads: set[Part] = field(default_factory=set[Part])
-    fresh: bool = True  # nothing is known of the present world
 
     @property
     def open(self) -> bool:
         """Whether it can still be broken."""
         return self.at is None and not self.silent
 
+    def breaks(self, taken: _Taken, reason: str) -> None:
+        """An event breaks it."""
+        self.at, self.life, self.reason = taken.place, taken.life, reason
+
+    def gives_up(self, taken: _Taken, why: str) -> None:
+        """It cannot be judged any more."""
+        place = taken.place
+        where = f"{place.file}:{place.line}"
+        self.silent = f"not judged from {where} on: {why}, and it goes through all of them"
+
+    @property
+    def asks(self) -> bool:
+        """Whether it looks at messages."""
+        return any(isinstance(part, type) for part in self.reads)
+
+
+BATCH: Final = 64
+"""So many events are judged at once: that is faster than one at a time, between other work."""
+
 
 class Judge:
-    """All invariants and step invariants of a run."""
+    """All invariants and step invariants of a run. It may be some events behind: see `settle`."""
 
     def __init__(self, system: Handlers, properties: Sequence[Property]) -> None:
         self.system = system
@@ -54,87 +90,114 @@ class Judge:
         self._worlds = [j for j in self.judged if j.prop.kind == "invariant"]
         self._steps = [j for j in self.judged if j.prop.kind == "step_invariant"]
         self._errors = [j for j in self.judged if j.prop.kind == "no_exception"]
-        self._life = 1
+        self._fresh = True  # nothing is known of the present world
         self._asks = False  # whether any property looks at messages
+        self._touched: dict[Any, list[Judged]] = {}  # by what an event changed
+        self._behind: list[_Taken] = []
 
     def take(self, place: Place, life: int, found: Found, fields: Sequence[str]) -> None:
-        """Judge an event. Where it may have been several steps, all of them must be wrong.
+        """Judge an event, now or soon. Where it may have been several steps, all must be wrong.
 
         `life`: the incarnation of its node; `fields`: those that are not as they were.
         """
-        self._life = life
-        if self._steps:
-            views = [self.system.step_view(b, t) if t.world else None for b, t in found]
-            for judged in self._steps:
-                if judged.open:
-                    self._note(judged, place, [self._ask(judged, place, v) for v in views])
-        for judged in self._errors:
-            if judged.open:
-                errors = [t.outcome.error if t.outcome else None for _, t in found]
-                self._note(judged, place, [str(e) if e else None for e in errors])
-        worlds = [t.world for _, t in found if t.world is not None]
-        if len(worlds) < len(found):
-            return  # an exception: there is no world after it
-        changed = self._changed(found[0][1], fields) if len(found) == 1 else None
-        for judged in self._worlds:
-            if changed is None or judged.fresh or not judged.reads.isdisjoint(changed):
-                if judged.open:
-                    self._note(judged, place, [self._world(judged, place, w) for w in worlds])
-                judged.fresh = changed is None
+        self._behind.append(_Taken(place, life, found, fields))
+        # Of messages only the latest network knows quickly.
+        if len(self._behind) >= BATCH or self._asks or self._fresh:
+            self.settle()
+
+    def settle(self) -> None:
+        """Judge all events that were taken."""
+        behind, self._behind = self._behind, []
+        for taken in behind:
+            self._judge(taken)
 
     def stop(self, why: str) -> None:
         """Nothing is judged from here on."""
+        self.settle()
         for judged in self.judged:
             if judged.open:
                 judged.silent = why
 
-    def _note(self, judged: Judged, place: Place, reasons: list[str | None]) -> None:
-        judged.checks += 1
-        if all(reason is not None for reason in reasons):
-            judged.at, judged.life, judged.reason = place, self._life, reasons[0] or ""
-
-    def _world(self, judged: Judged, place: Place, world: World) -> str | None:
-        asks = self._asks and any(isinstance(part, type) for part in judged.reads)
-        if asks and len(world.network.cells()) > LONGEST:
-            return _give_up(judged, place, f"more than {LONGEST:,} messages are in transit")
+    def _judge(self, taken: _Taken) -> None:
+        system, found = self.system, taken.found
+        if self._steps:
+            steps = [system.step_view(b, t) if t.world else None for b, t in found]
+            for judged in self._steps:
+                self._ask(judged, taken, steps)
+        worlds = worlds_of(found)
+        for judged in self._errors:
+            if judged.open:
+                judged.checks += 1
+                if not worlds:  # only an exception leads to none
+                    outcome = found[0][1].outcome
+                    judged.breaks(taken, str(outcome.error if outcome else None))
+        if len(worlds) < len(found):
+            return  # an exception: there is no world after it
+        certain = len(found) == 1
+        known = certain and not self._fresh
+        touched = self._reading(found[0][1], taken.fields) if known else self._worlds
+        self._fresh = not certain
+        if not touched:
+            return
         reads: set[Part] = set()
-        reason = self._ask(judged, place, WorldView(self.system, world, reads))
-        if not reads <= judged.reads:
-            judged.reads |= reads
-            self._asks = self._asks or any(isinstance(part, type) for part in reads)
-        return reason
+        views = [WorldView(system, world, reads) for world in worlds]
+        for judged in touched:
+            if self._asks and judged.open and judged.asks:
+                sizes = [len(world.network.cells()) for world in worlds]
+                if max(sizes) > LONGEST:
+                    judged.checks += 1
+                    judged.gives_up(taken, f"more than {LONGEST:,} messages are in transit")
+                    continue
+            reads.clear()
+            self._ask(judged, taken, views)
+            if not reads <= judged.reads:
+                judged.reads |= reads
+                self._asks = self._asks or judged.asks
+                self._touched.clear()
 
-    def _ask(self, judged: Judged, place: Place, view: WorldView | StepView | None) -> str | None:
-        if view is None:
-            return None
-        try:
-            broken = judged.prop.judge(view)
-        except LongHistory as problem:
-            return _give_up(judged, place, problem.message)
-        return broken.reason if broken else None
+    def _ask(
+        self, judged: Judged, taken: _Taken, views: Sequence[WorldView | StepView | None]
+    ) -> None:
+        """Ask a property of all that an event may have been; it is broken if it is in all."""
+        if not judged.open:
+            return
+        judged.checks += 1
+        reasons: list[str] = []
+        for view in views:
+            try:
+                broken = judged.prop.judge(view) if view is not None else None
+            except LongHistory as problem:
+                judged.gives_up(taken, problem.message)
+                continue
+            if broken is not None:
+                reasons.append(broken.reason)
+        if len(reasons) == len(views):
+            judged.breaks(taken, reasons[0])
 
-    def _changed(self, t: Transition, fields: Sequence[str]) -> set[Part]:
-        """What a property may see otherwise after a step."""
-        node = t.step.node
-        i = self.system.index[node] if node is not None else -1
-        changed: set[Part] = {(i, field) for field in fields}
-        if isinstance(t.step.trigger, NodeFault):
-            changed.add((i, "stopped"))
-        if not self._asks:
-            return changed
+    def _reading(self, t: Transition, fields: Sequence[str]) -> list[Judged]:
+        """The properties that read something that a step changed."""
         trigger = t.step.trigger
-        moved = list(t.outcome.sent) if t.outcome else []
+        kinds = self._moved(t) if self._asks else ()
+        key = (t.step.node, isinstance(trigger, NodeFault), tuple(fields), kinds)
+        known = self._touched.get(key)
+        if known is None:
+            node = t.step.node
+            i = self.system.index[node] if node is not None else -1
+            changed: set[Part] = {(i, field) for field in fields}
+            if isinstance(trigger, NodeFault):
+                changed.add((i, "stopped"))
+            for kind in kinds:  # a property may ask for a class above
+                changed.update([base for base in kind.__mro__ if issubclass(base, Message)])
+            known = [j for j in self._worlds if not j.reads.isdisjoint(changed)]
+            self._touched[key] = known
+        return known
+
+    def _moved(self, t: Transition) -> tuple[type[Message], ...]:
+        """The classes of the messages that a step sent, took, lost or doubled."""
+        trigger = t.step.trigger
+        moved = [type(e.message) for e in t.outcome.sent] if t.outcome else []
         if isinstance(trigger, Envelope):
-            moved.append(trigger)
+            moved.append(type(trigger.message))
         elif isinstance(trigger, NetworkFault) and trigger.envelope:
-            moved.append(trigger.envelope)
-        for envelope in moved:
-            kinds = type(envelope.message).__mro__  # a property may ask for a class above
-            changed.update([kind for kind in kinds if issubclass(kind, Message)])
-        return changed
-
-
-def _give_up(judged: Judged, place: Place, why: str) -> None:
-    judged.silent = (
-        f"not judged from {place.file}:{place.line} on: {why}, and it goes through all of them"
-    )
+            moved.append(type(trigger.envelope.message))
+        return tuple(dict.fromkeys(moved))

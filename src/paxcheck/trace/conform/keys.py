@@ -23,7 +23,10 @@ def message_key(to: str, message: dict[str, Any]) -> Key:
 
 def key_of(envelope: Envelope) -> Key:
     """The same of an envelope."""
-    return _key(envelope.to, text_of(envelope.message))
+    mark = envelope.mark
+    if not mark:
+        mark = envelope.mark = _key(envelope.to, text_of(envelope.message))
+    return mark
 
 
 def text_of_encoded(message: dict[str, Any]) -> bytes:

@@ -82,8 +82,12 @@ def fitting(
     """The outcomes of one trigger that say nothing else than the event."""
     assert event.node is not None
     i = system.index[event.node]
-    steps = list(system.local_steps(world, i, trigger))
-    found = [t for t in steps if t.outcome and difference(system, event, t.outcome) is None]
+    steps: list[Transition] = []
+    found: list[Transition] = []
+    for t in system.local_steps(world, i, trigger):
+        steps.append(t)
+        if t.outcome and difference(system, event, t.outcome) is None:
+            found.append(t)
     if found:
         return found
     outcomes = system.react(i, world.locals[i], trigger, None).outcomes if not steps else ()
@@ -186,7 +190,7 @@ def difference(system: Handlers, event: Event, outcome: Outcome) -> Difference |
         differs = _state_differs(system, i, outcome.local, event.state)
         if differs is not None:
             return differs
-    if event.sent is not None and _sent(outcome) != _told(event):
+    if event.sent is not None and not _sends(outcome, event.sent):
         theirs, mine = sent_texts(system, event.sent, sent_of(outcome))
         return Difference(f"the trace sends {theirs}; the model sends {mine}", "", theirs, mine)
     return None
@@ -210,6 +214,18 @@ def shows(system: Handlers, i: int, local: Sequence[Any], event: Event) -> bool:
     return _state_differs(system, i, local, event.state) is None
 
 
+def _sends(outcome: Outcome, told: Sequence[Sent]) -> bool:
+    """Whether an outcome sent what an event says, in any order."""
+    if not told or not outcome.sent:
+        return not told and not outcome.sent
+    if len(told) == 1:
+        (one,), first = told, outcome.sent[0].message
+        alike = all(envelope.message is first for envelope in outcome.sent)
+        if alike and text_of(first) == text_of_encoded(one.message):
+            return sorted([e.to for e in outcome.sent if e.to != PUBLISHED]) == sorted(one.to)
+    return _sent(outcome) == _told(told)
+
+
 def _sent(outcome: Outcome) -> dict[bytes, list[str]]:
     """What an outcome sent: each message as text, with its receivers."""
     found: dict[bytes, list[str]] = {}
@@ -220,10 +236,10 @@ def _sent(outcome: Outcome) -> dict[bytes, list[str]]:
     return _sorted(found)
 
 
-def _told(event: Event) -> dict[bytes, list[str]]:
+def _told(told: Sequence[Sent]) -> dict[bytes, list[str]]:
     """The same of what an event says that was sent."""
     found: dict[bytes, list[str]] = {}
-    for sent in event.sent or ():
+    for sent in told:
         found.setdefault(text_of_encoded(sent.message), []).extend(sent.to)
     return _sorted(found)
 

@@ -73,8 +73,13 @@ class Order:
             if progress is not None and not self.feed.read & 0x3FFF:
                 progress(self.feed.read)
             self.links.read(place)
-            self.network_steps = self.network_steps or not place.actor
-            refused = self._read(place)
+            actor = place.actor
+            self.network_steps = self.network_steps or not actor
+            refused = None
+            if actor in self._waiting:
+                self._hold(place)
+            else:
+                refused = self._take(place)
             if refused is None and self._waiting:
                 refused = self._wake() or self._overdue()
                 if self._held > WINDOW and refused is None:
@@ -86,12 +91,6 @@ class Order:
             if refused is not None:
                 return refused
         return None
-
-    def _read(self, place: Place) -> Refused | None:
-        if place.actor in self._waiting:
-            self._hold(place)
-            return None
-        return self._take(place)
 
     def _hold(self, place: Place) -> None:
         self._queues.setdefault(place.actor, deque()).append(place)

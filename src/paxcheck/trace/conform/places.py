@@ -49,7 +49,8 @@ class Feed:
             line, event = found
             self.read += 1
             place = Place(self.read, file.path, line, event)
-            file.actor = place.actor
+            if len(files) > 1:
+                file.actor = place.actor
             return place
         return None
 

@@ -17,7 +17,7 @@ from paxcheck.protocol.world import World
 from paxcheck.trace.conform.clocks import Stamps
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.hidden import FAULTS, Explained, Known, Way, explain
-from paxcheck.trace.conform.judging import Judge
+from paxcheck.trace.conform.judging import Judge, worlds_of
 from paxcheck.trace.conform.matching import No, match
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.possible import known_in_full
@@ -104,26 +104,28 @@ class Replay:
         """Go on in the worlds after an event."""
         self.replayed += 1
         before, step = found[0]
+        event, tracks = place.event, self.tracks
         self.latest = step
-        fields = self.tracks.changed(place.event.node, before, step.world)
-        if place.event.event != "state":
+        fields = tracks.changed(event.node, before, step.world)
+        if event.event != "state":
             if self.keep_steps:
                 self.steps.append(step.step)
-            if all(t.world is not world for world, t in found):
+            alone = len(found) == 1  # so it is nearly always, and then it must be fast
+            if step.world is not before if alone else all(t.world is not w for w, t in found):
                 # What is ignored leaves the world as it was: there is nothing new to judge.
-                self.judge.take(place, self.tracks.life(place), found, fields)
+                self.judge.take(place, tracks.life(place), found, fields)
         self.stamps.take(place)
-        worlds = [t.world for _, t in found if t.world is not None]
+        worlds = worlds_of(found)
         if len(worlds) > WIDEST:
             self._leave_behind()
-        self.worlds = worlds[:WIDEST] or [before]
+            worlds = worlds[:WIDEST]
+        self.worlds = worlds or [before]
         self.ended = not worlds
-        self.tracks.take(place, before, step, fields)
-        track = self.tracks.of.get(place.event.node or "")
+        tracks.take(place, before, step, fields)
+        track = tracks.of.get(event.node or "")
         if track is not None:
-            full = worlds and self.loose and known_in_full(self.system, place.event)
-            i = self.system.index[place.event.node or ""]
-            track.known = worlds[0].locals[i] if full else None
+            full = worlds and self.loose and known_in_full(self.system, event)
+            track.known = worlds[0].locals[self.system.index[event.node or ""]] if full else None
 
     def _leave_behind(self) -> None:
         self.pruned = True

@@ -88,6 +88,8 @@ class _Check:
             self._read_rest(refused, progress)
         except TraceError as error:
             problem = error
+        finally:
+            replay.judge.settle()  # what a property says comes before any later error
         found = undecided = None
         if refused is not None:
             place = refused.place

@@ -14,6 +14,8 @@ ABSENT: Final[Any] = object()
 class Table(Generic[K]):
     """An immutable map: key -> (mark, what is kept there); equal cells have equal marks.
 
+    What is no tuple is kept as it is, and has the mark 1.
+
     All versions share one dict, which is that of the newest one. An older version knows how it
     differs from the next; whoever asks it makes it the newest by undoing the changes in between
     (Baker, *Shallow Binding Makes Functional Arrays Fast*, 1991).
@@ -21,11 +23,11 @@ class Table(Generic[K]):
 
     __slots__ = ("_cells", "_mix", "_newer", "_undo")
 
-    def __init__(self) -> None:
-        self._cells: dict[K, Any] = {}
+    def __init__(self, cells: dict[K, Any], mix: int = 0) -> None:
+        self._cells = cells
         self._undo: list[tuple[K, Any]] = []
         self._newer: Table[K] | None = None
-        self._mix = 0  # depends on what is in it, and not on the order in which it came
+        self._mix = mix  # depends on what is in it, and not on the order in which it came
 
     def cells(self) -> dict[K, Any]:
         """What this version holds. Only to look at, and only until another version is asked."""
@@ -41,16 +43,14 @@ class Table(Generic[K]):
             old = cells.get(key, ABSENT)
             undo.append((key, old))
             if old is not ABSENT:
-                mix ^= hash((key, old[0]))
+                mix ^= hash((key, _mark(old)))
             if value is ABSENT:
                 del cells[key]
             else:
                 cells[key] = value
-                mix ^= hash((key, value[0]))
-        after = Table[K]()
-        after._cells, after._mix = cells, mix
-        self._undo, self._newer = undo, after
-        return after
+                mix ^= hash((key, _mark(value)))
+        self._undo, self._newer = undo, Table(cells, mix)
+        return self._newer
 
     def _become_newest(self) -> None:
         chain: list[Table[K]] = [self]
@@ -89,11 +89,15 @@ class Table(Generic[K]):
         return hash(self._mix)
 
 
+def _mark(cell: Any) -> Any:
+    return cell[0] if cell.__class__ is tuple else 1
+
+
 def _same(one: Any, two: Any) -> bool:
     if one is ABSENT or two is ABSENT:
         return one is two
-    return one[0] == two[0]
+    return _mark(one) == _mark(two)
 
 
 def _marks(cells: dict[Any, Any]) -> dict[Any, Any]:
-    return {key: value[0] for key, value in cells.items()}
+    return {key: _mark(value) for key, value in cells.items()}

@@ -62,21 +62,24 @@ class Tracks:
 
     def take(self, place: Place, world: World, step: Transition, fields: Sequence[str]) -> None:
         """One event of a node: the world before it, the step that it is, and what it changed."""
-        track = self.of.get(place.event.node or "")
+        event = place.event
+        node = event.node or ""
+        track = self.of.get(node)
         if track is None:
             return
-        i = self.system.index[place.event.node or ""]
         track.last = place
         track.steps += 1
-        if place.event.event == "state":
+        if event.event == "state":
             return
-        if place.event.event in RESTARTS:
+        if event.event in RESTARTS:
             track.life += 1
-        before, trigger, outcome = world.locals[i], step.step.trigger, step.outcome
+        trigger, outcome = step.step.trigger, step.outcome
         kept = trigger if isinstance(trigger, (Envelope, Act)) else None
+        before = world.locals[self.system.index[node]]
         track.past.append(Past(before, kept, outcome.sent if outcome else ()))
         if outcome is not None and (fields or outcome.rules):
-            track.denied = tuple([call for call in outcome.rules if not call.allowed])
+            rules = outcome.rules
+            track.denied = tuple([call for call in rules if not call.allowed]) if rules else ()
         for name in fields:
             track.changed[name] = (place, track.life)
         if isinstance(trigger, Envelope) and self.system.network != "set":

@@ -41,21 +41,22 @@ class Transit(Protocol):
 
 
 class _ByKey:
-    """What `set` and `bag` do alike. Cells: key -> (copies, envelope), the latest ones last."""
+    """What `set` and `bag` do alike. Cells: key -> envelope where there is one copy of it, else
+    (copies, envelope); the latest ones last."""
 
     @property
     def empty(self) -> State:
         """A new one each time: runs share nothing."""
-        return Table()
+        return Table({})
 
     def copies(self, state: State) -> list[Envelope]:
         """Each distinct envelope once."""
-        return _in_order([e for _, e in state.cells().values()])
+        return _in_order([_copies(cell)[1] for cell in state.cells().values()])
 
     def find(self, state: State, sender: str, to: str, key: Key) -> Envelope | None:
         """Whatever is there can be delivered."""
         found = state.cells().get(key)
-        return found[1] if found else None
+        return None if found is None else _copies(found)[1]
 
     def in_transit(self, state: State, key: Key) -> bool:
         """The same."""
@@ -64,9 +65,10 @@ class _ByKey:
     def latest(self, state: State, to: str, most: int) -> tuple[list[Envelope], bool]:
         """The latest ones to a node."""
         found: list[Envelope] = []
-        for looked, (_, envelope) in enumerate(reversed(state.cells().values())):
+        for looked, cell in enumerate(reversed(state.cells().values())):
             if len(found) > most or looked > FAR:
                 break
+            envelope = _copies(cell)[1]
             if envelope.to == to:
                 found.append(envelope)
         more = len(found) > most or len(state.cells()) > FAR
@@ -74,23 +76,23 @@ class _ByKey:
 
     def size(self, state: State) -> int:
         """How many copies there are."""
-        return sum([number for number, _ in state.cells().values()])
+        return sum([_copies(cell)[0] for cell in state.cells().values()])
 
 
 class SetTransit(_ByKey):
-    """Messages stay deliverable for ever. Cells: key -> (1, envelope)."""
+    """Messages stay deliverable for ever."""
 
     name = "set"
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """The very same state when nothing is new."""
         cells = state.cells()
-        new = {key: (1, e) for e in envelopes if (key := key_of(e)) not in cells}
+        new = {key: e for e in envelopes if (key := key_of(e)) not in cells}
         return state.changed(new.items()) if new else state
 
     def deliverable(self, state: State) -> list[Envelope]:
         """Every envelope with a receiver."""
-        return _in_order([e for _, e in state.cells().values() if e.to != PUBLISHED])
+        return _in_order([e for e in state.cells().values() if e.to != PUBLISHED])
 
     def take(self, state: State, envelope: Envelope) -> State:
         """The same state: nothing goes away."""
@@ -108,18 +110,22 @@ class SetTransit(_ByKey):
 
 
 class BagTransit(_ByKey):
-    """Each copy is delivered at most once, in any order. Cells: key -> (copies, envelope)."""
+    """Each copy is delivered at most once, in any order."""
 
     name = "bag"
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """One more copy of each."""
         cells = state.cells()
-        more: dict[Key, tuple[int, Envelope]] = {}
+        more: dict[Key, Envelope | tuple[int, Envelope]] = {}
         for envelope in envelopes:
             key = key_of(envelope)
             known = more.get(key) or cells.get(key)
-            more[key] = (known[0] + 1, known[1]) if known else (1, envelope)
+            if known is None:
+                more[key] = envelope
+            else:
+                number, kept = _copies(known)
+                more[key] = (number + 1, kept)
         return state.changed(more.items())
 
     deliverable = _ByKey.copies
@@ -127,8 +133,9 @@ class BagTransit(_ByKey):
     def take(self, state: State, envelope: Envelope) -> State:
         """One copy fewer."""
         key = key_of(envelope)
-        number, kept = state.cells()[key]
-        return state.changed([(key, (number - 1, kept) if number > 1 else ABSENT)])
+        number, kept = _copies(state.cells()[key])
+        left = ABSENT if number == 1 else kept if number == 2 else (number - 1, kept)
+        return state.changed([(key, left)])
 
     lose = take
 
@@ -141,6 +148,11 @@ class BagTransit(_ByKey):
         return self.send(state, (envelope,))
 
 
+def _copies(cell: Any) -> tuple[int, Envelope]:
+    """How many copies of which envelope are in a cell."""
+    return cell if cell.__class__ is tuple else (1, cell)
+
+
 class FifoTransit:
     """Ordered channels. Cells: (sender, receiver) -> ((first, end),), the numbers in its queue;
     (sender, receiver, number) -> (key, envelope)."""
@@ -150,7 +162,7 @@ class FifoTransit:
     @property
     def empty(self) -> State:
         """A new one each time: runs share nothing."""
-        return Table()
+        return Table({})
 
     def send(self, state: State, envelopes: Iterable[Envelope]) -> State:
         """Each envelope goes to the end of its channel."""

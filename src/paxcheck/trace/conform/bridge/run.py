@@ -189,7 +189,7 @@ class _Slot:
         return replace(result, refusal=refusal, hidden=tuple(hidden), undecided=undecided)
 
     def _call(self, call: RuleCall) -> RuleCall:
-        return replace(call, args=tuple([self.roles.real(str(arg)) for arg in call.args]))
+        return call._replace(args=tuple([self.roles.real(str(arg)) for arg in call.args]))
 
     def _mention(self, mention: Mention, fact: Paxos) -> Mention:
         """A line of the evidence in the words of the log, and what followed in the model."""
