@@ -338,6 +338,7 @@ class Arrays:
             live = 0
             for bit in bits:
                 live |= 1 << bit
+            closed = entries.known if self.inboxes else entries.known & ~live
             row = int(self.base[i]) + number
             rows.append(row)
             counts.append(len(bits))
@@ -345,9 +346,9 @@ class Arrays:
             for w in range(m):
                 before = sum(bit < 64 * w for bit in bits) if w else 0
                 masks += (
-                    entries.known >> 64 * w & ALL,
+                    closed >> 64 * w & ALL,
                     live >> 64 * w & ALL,
-                    entries.odd >> 64 * w & ALL,
+                    (live & ~entries.odd) >> 64 * w & ALL,
                     begin + before,
                 )
             for source, moves in entries.offers.items():

@@ -151,9 +151,12 @@ OLD_MASK_AT = _next()
 
 SIZE = _next()
 
-# What there is of a row, for each word of bits: those whose entry is filled, those that do
-# something (they are *live*), those of them whose entry is a record; and where the entries begin.
-KNOWN, LIVE, ODD, ENTRIES = range(4)
+# What there is of a row, for each word of bits: those that are known to do nothing (with inboxes:
+# those whose moves are known); those that do something (they are *live*); those of them whose entry
+# is no record (they are *plain*); and where the entries begin. All is 0 for a row of which nothing
+# is known.
+CLOSED, LIVE, PLAIN, ENTRIES = range(4)
+KNOWN = CLOSED
 
 MANY = 7  # lenses that have a bit of their own in an entry; the others share the next one
 

@@ -32,6 +32,7 @@ from paxcheck.engine.compiled.kernel.control import (
     BITS,
     BITS_AT,
     BLOCK,
+    CLOSED,
     COUNT,
     CURSOR,
     CUTS_AT,
@@ -68,7 +69,6 @@ from paxcheck.engine.compiled.kernel.control import (
     MOST,
     NEW_AT,
     NODES,
-    ODD,
     OFFERS_AT,
     OPEN_AT,
     ORBITS_AT,
@@ -76,6 +76,7 @@ from paxcheck.engine.compiled.kernel.control import (
     PENDING,
     PENDING_FULL,
     PENDING_ROOM,
+    PLAIN,
     QUESTIONS,
     RECORDS_AT,
     REQUESTS,
@@ -269,15 +270,17 @@ def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, foun
                     bits |= more
                     awake |= np.uint64(0) if asleep & fixed(groups, s) else more
             at = 4 * (row * count + w)
-            live = fixed(bits_of, at + LIVE)
             if len(inboxes) == 0:
-                unknown |= bits & ~fixed(bits_of, at + KNOWN)
-                bits &= live
+                bits &= ~fixed(bits_of, at + CLOSED)
             if bits == np.uint64(0):
                 continue
-            odd = bits & fixed(bits_of, at + ODD)
+            live = fixed(bits_of, at + LIVE)
             entries = np.int64(fixed(bits_of, at + ENTRIES))
+            odd = bits & ~fixed(bits_of, at + PLAIN)
             bits ^= odd
+            if odd:
+                unknown |= odd & ~live
+                odd &= live
             if bits:
                 quiet = False
                 steps += ones(bits)

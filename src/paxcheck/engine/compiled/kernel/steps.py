@@ -28,6 +28,7 @@ from paxcheck.engine.compiled.kernel.control import (
     GROUPS_AT,
     IDS_AT,
     KNOWN,
+    LIVE,
     NODES,
     OFFERS_AT,
     REQUESTED_AT,
@@ -95,7 +96,10 @@ def request(masks, inboxes, c):
                 for s in range(slots[i] + 1, slots[i + 1]):
                     offer = (rows[source[s]] * stride + i) * count + w
                     missing |= words(fixed(c, OFFERS_AT))[offer]
-            missing &= ~bits_of[4 * place + KNOWN] & ~asked[place]
+            known = bits_of[4 * place + KNOWN]
+            if len(inboxes) == 0:
+                known |= bits_of[4 * place + LIVE]
+            missing &= ~known & ~asked[place]
             while missing and c[REQUESTS] < fixed(c, REQUESTS_ROOM):
                 bit = trailing_zeros(missing)
                 missing &= missing - np.uint64(1)
