@@ -123,6 +123,34 @@ class _Reports(Monitor):
         return sorted({*known, *[v.slot for v in fact.votes or ()]}, key=str)
 
 
+class _Report:
+    """The votes that a promise reports, by slot: it may be asked about thousands."""
+
+    __slots__ = ("_votes", "fact")
+
+    def __init__(self, fact: Promised) -> None:
+        self.fact = fact
+        self._votes: dict[Slot, list[VoteReported]] = {}
+        for reported in fact.votes or ():
+            self._votes.setdefault(reported.slot, []).append(reported)
+
+    def latest(self, slot: Slot, below: bool = False) -> tuple[Any, str | None] | None:
+        """The highest vote for a slot; `below`: before the promise's own ballot."""
+        best: VoteReported | None = None
+        for key in dict.fromkeys((None, self.fact.slot, slot)):
+            for told in self._votes.get(key, ()):
+                if below and told.ballot >= self.fact.ballot:
+                    continue
+                if best is None or told.ballot > best.ballot:
+                    best = told
+        return best and (best.ballot, best.value)
+
+    def since(self, slot: Slot) -> bool:
+        """Whether a vote in the promise's own ballot is told: then it is a repeated answer."""
+        told = self.latest(slot)
+        return told is not None and told[0] >= self.fact.ballot
+
+
 class OnePromisePerBallot(_Reports):
     """No acceptor promises a ballot twice with different earlier votes."""
 
@@ -143,12 +171,13 @@ class OnePromisePerBallot(_Reports):
         self.checks += 1
         if old is None or old.ballot != fact.ballot:
             return None
+        first, second = _Report(old), _Report(fact)
         for slot in self.slots(fact, [v.slot for v in old.votes or ()]):
             # A repeated answer may report a vote in this very ballot: it came after the promise,
             # and what it replaced is no longer known.
-            if any(_since(promise, slot) for promise in (old, fact)):
+            if first.since(slot) or second.since(slot):
                 continue
-            before, after = _latest(old, slot, below=True), _latest(fact, slot, below=True)
+            before, after = first.latest(slot, below=True), second.latest(slot, below=True)
             broken = properties.one_promise_per_ballot(
                 [
                     PromisedRecord(fact.node, number(fact.ballot), before and vote(*before)),
@@ -172,27 +201,28 @@ class HonestPromise(_Reports):
         self.voted: dict[str, dict[Slot, VoteCast]] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
-        if fact.source != "state":
+        if self.judged and fact.source != "state":
             self.voted.setdefault(fact.node, {})[fact.slot] = fact
 
     def on_Promised(self, fact: Promised) -> Breach | None:
         if fact.votes is None or not self.judged:
             return None
         self.checks += 1
+        report = _Report(fact)
         voted = self.voted.get(fact.node, {})
         for slot in self.slots(fact, voted):
-            found = self._judge(fact, slot, voted.get(slot))
+            found = self._judge(report, slot, voted.get(slot))
             if found:
                 return found
         return None
 
-    def _judge(self, fact: Promised, slot: Slot, cast: VoteCast | None) -> Breach | None:
+    def _judge(self, report: _Report, slot: Slot, cast: VoteCast | None) -> Breach | None:
         if cast is None or cast.value is None:
             return None
-        told = _latest(fact, slot)
+        fact, told = report.fact, report.latest(slot)
         if told is not None and told[1] is None:
             return None
-        if cast.ballot >= fact.ballot and not _since(fact, slot):
+        if cast.ballot >= fact.ballot and not report.since(slot):
             return None  # an answer from before that vote, sent once more
         broken = properties.honest_promise(
             fact.node, vote(cast.ballot, cast.value), told and vote(*told)
@@ -256,23 +286,6 @@ class DurableAcceptor(_Floor):
             before=f"voted {was}",
             after=f"voted {now}",
         )
-
-
-def _latest(fact: Promised, slot: Slot, below: bool = False) -> tuple[Any, str | None] | None:
-    """The highest vote that a promise reports for a slot; `below`: before its own ballot."""
-    votes: list[VoteReported] = [
-        v
-        for v in fact.votes or ()
-        if v.slot in (None, fact.slot, slot) and (not below or v.ballot < fact.ballot)
-    ]
-    best = max(votes, key=lambda v: v.ballot, default=None)
-    return best and (best.ballot, best.value)
-
-
-def _since(fact: Promised, slot: Slot) -> bool:
-    """Whether a promise reports a vote in its own ballot: then it is a repeated answer."""
-    told = _latest(fact, slot)
-    return told is not None and told[0] >= fact.ballot
 
 
 ACCEPTORS: tuple[type[Monitor], ...] = (

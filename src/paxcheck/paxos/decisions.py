@@ -18,6 +18,7 @@ from paxcheck.paxos.facts import (
     Valid,
     VoteCast,
 )
+from paxcheck.paxos.groups import NOBODY, Group
 from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
 from paxcheck.paxos.numbers import number, vote
 
@@ -122,7 +123,7 @@ class DecisionNeedsQuorum(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.tallies: dict[tuple[str, Slot], _Tally] = {}
-        self.cast: dict[tuple[Slot, Any], set[str]] = {}
+        self.cast: dict[tuple[Slot, Any], Group] = {}
         self.open: list[tuple[Breach, _Tally, set[str], Config]] = []
         self.hears: set[str] = set()
 
@@ -136,7 +137,8 @@ class DecisionNeedsQuorum(Monitor):
             self.tallies[fact.node, fact.slot] = _Tally(fact)
 
     def on_VoteCast(self, fact: VoteCast) -> None:
-        self.cast.setdefault((fact.slot, fact.ballot), set()).add(fact.node)
+        key = fact.slot, fact.ballot
+        self.cast[key] = self.world.groups.add(self.cast.get(key, NOBODY), fact.node)
         tally = self.tallies.get((fact.node, fact.slot))
         if tally is not None and tally.proposal.ballot == fact.ballot:
             tally.heard.setdefault(fact.node, fact)
@@ -184,10 +186,9 @@ class DecisionNeedsQuorum(Monitor):
         """A vote that was sent, and whose receipt is nowhere in the log, may have arrived."""
         for found, tally, who, members in self.open:
             proposal = tally.proposal
-            cast = self.cast.get((proposal.slot, proposal.ballot), set())
-            lost = cast - set(tally.heard)
-            if self.world.numbered(found.fact):
-                lost.clear()
+            cast = self.cast.get((proposal.slot, proposal.ballot), NOBODY)
+            numbered = self.world.numbered(found.fact)
+            lost = NOBODY if numbered else cast - tally.heard.keys()
             unheard = proposal.node not in self.hears or self.world.excused(found.fact)
             if unheard or (lost and members.is_quorum(who | lost)):
                 self.checks -= 1
@@ -209,25 +210,27 @@ class DecidedWasChosen(Monitor):
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
-        self.votes: dict[Slot, dict[tuple[Any, str], set[str]]] = {}
-        self.heard: dict[tuple[Slot, Any], set[str]] = {}
+        self.votes: dict[tuple[Slot, Any, str], Group] = {}
+        self.heard: dict[tuple[Slot, Any], Group] = {}
         self.decided: dict[tuple[Slot, str], Decided] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
         if fact.value is not None:
-            slot = self.votes.setdefault(fact.slot, {})
-            slot.setdefault((fact.ballot, fact.value), set()).add(fact.node)
+            key = fact.slot, fact.ballot, fact.value
+            self.votes[key] = self.world.groups.add(self.votes.get(key, NOBODY), fact.node)
 
     def on_AnswerHeard(self, fact: AnswerHeard) -> None:
         # A vote that was received was cast, even where a crash took the voter's own line away.
         if fact.kind == "accepted" and fact.granted and fact.ballot is not None:
-            self.heard.setdefault((fact.slot, fact.ballot), set()).add(fact.sender)
+            key = fact.slot, fact.ballot
+            self.heard[key] = self.world.groups.add(self.heard.get(key, NOBODY), fact.sender)
 
     def on_Decided(self, fact: Decided) -> None:
         if fact.value is not None:
             self.decided.setdefault((fact.slot, fact.value), fact)
 
     def end(self) -> Iterable[Breach]:
+        chosen = self._chosen()
         for (slot, value), fact in self.decided.items():
             members = self.world.members(fact.node)
             if members is None:
@@ -238,18 +241,28 @@ class DecidedWasChosen(Monitor):
                 self.doubt(f"the log of {partial[0]} is not known from its first start")
                 continue
             self.checks += 1
-            votes = self.votes.get(slot, {})
-            for (ballot, voted), who in votes.items():
-                everyone = who | self.heard.get((slot, ballot), set())
-                if voted == value and members.is_quorum(everyone):
-                    self.quorums += 1
-                    break
-            else:
-                yield self.breach(
-                    f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
-                    f"quorum of {members} for it",
-                    fact,
-                )
+            if (slot, value) in chosen:
+                self.quorums += 1
+                continue
+            yield self.breach(
+                f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
+                f"quorum of {members} for it",
+                fact,
+            )
+
+    def _chosen(self) -> set[tuple[Slot, str]]:
+        """The decisions that some ballot has the votes of a quorum for, as their nodes count."""
+        found: set[tuple[Slot, str]] = set()
+        for (slot, ballot, value), who in self.votes.items():
+            key = slot, value
+            fact = self.decided.get(key)
+            if fact is None or key in found:
+                continue
+            members = self.world.members(fact.node)
+            heard = self.heard.get((slot, ballot), NOBODY)
+            if members is not None and members.is_quorum(who | heard):
+                found.add(key)
+        return found
 
 
 class Validity(Monitor):

@@ -22,13 +22,7 @@ class MessageIntegrity(Monitor):
         super().__init__(world)
         self.other: dict[str | int, Sent | Received] = {}
 
-    def on_Sent(self, fact: Sent) -> Breach | None:
-        return self._match(fact)
-
-    def on_Received(self, fact: Received) -> Breach | None:
-        return self._match(fact)
-
-    def _match(self, fact: Sent | Received) -> Breach | None:
+    def on_Sent(self, fact: Sent | Received) -> Breach | None:
         if fact.mid is None or fact.content is None:
             return None
         first = self.other.setdefault(fact.mid, fact)
@@ -45,6 +39,8 @@ class MessageIntegrity(Monitor):
         if type(first) is not type(fact) and not self.world.declaration.duplicates:
             del self.other[fact.mid]
         return None
+
+    on_Received = on_Sent
 
 
 LINKS: tuple[type[Monitor], ...] = (MessageIntegrity,)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, cast
 import msgspec
 
 from paxcheck.paxos.facts import Booted, Config, Declaration, Fact, LinesLost, Members
+from paxcheck.paxos.groups import Groups
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,7 @@ class Observed:
         self.lost = False  # lines of some node are missing
         self.holes: dict[str, Fact] = {}  # where lines of a node were first found missing
         self.indexes: dict[type[Index], Index] = {}
+        self.groups = Groups()
 
     def node(self, name: str) -> NodeView:
         """The view of a node, made when it is first asked for."""

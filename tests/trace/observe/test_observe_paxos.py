@@ -310,6 +310,27 @@ def test_a_promise_for_all_slots() -> None:
     assert judge("no-vote-below-promise", facts, SLOTS).verdict == "not_observable"
 
 
+def test_a_leader_may_take_over_thousands_of_slots() -> None:
+    """Each report is read once, not once for each slot: a million looks, and not 10^8."""
+    slots = 10_000
+    votes = tuple([VoteReported(1, f"x{slot}", slot) for slot in range(slots)])
+    log: list[Fact] = [members(), *[Booted(node=n, line=2, first=True) for n in "abc"]]
+    log += [voted(n, 3, 1, f"x{slot}", slot=slot) for n in "bc" for slot in range(slots)]
+    log += [campaign("a", 4, 2)]
+    log += [promised(n, 5, 2, to="a", votes=votes) for n in "bc"]
+    log += [heard("a", 6, n, 2, votes=votes) for n in "bc"]
+    log += [proposed("a", 7, 2, f"x{slot}", slot=slot) for slot in range(slots - 1)]
+    log += [proposed("a", 8, 2, "other", slot=slots - 1)]
+    declaration = msgspec.structs.replace(ALL_SLOTS, reports_all=True)
+    adopts = judge("adopts-highest-vote", log, declaration)
+    assert (adopts.checks, adopts.count) == (slots, 1)
+    assert adopts.violations[0].message == (
+        "a: ballot 2 proposes other, but b reported x9999@1; c reported x9999@1 in slot 9999"
+    )
+    honest = judge("honest-promise", log, declaration)
+    assert (honest.checks, honest.verdict) == (2, "ok")
+
+
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
     ("agreement", [], "the log does not show decisions with their values"),
     (

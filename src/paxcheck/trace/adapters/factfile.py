@@ -15,7 +15,7 @@ import msgspec
 from paxcheck.paxos.facts import FACTS, Declaration, Fact
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace.adapters.base import refuse_doubles
-from paxcheck.trace.adapters.shapes import BALLOTS, refuse_text_ballots
+from paxcheck.trace.adapters.shapes import BALLOTS, Ballots
 from paxcheck.trace.events import VERSION, Version
 from paxcheck.trace.lines import TraceError
 
@@ -78,6 +78,7 @@ def declare(files: Sequence[tuple[str, bytes]]) -> Declaration:
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of a file, in order. Raises TraceError, with the line, for another format."""
+    ballots = Ballots()
     stream = iter(lines)
     for number, text in stream:
         _declaration(text, file, number)
@@ -90,8 +91,8 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
                 f"this line is not a fact: {problem}", where=Where(file, number)
             ) from None
         refuse_doubles(text, fact, file, number)
-        if type(fact) in BALLOTS:
-            refuse_text_ballots(fact, file, number)
+        if (names := BALLOTS.get(type(fact))) is not None:
+            ballots.check(fact, names, file, number)
         yield fact
 
 
