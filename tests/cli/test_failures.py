@@ -183,7 +183,15 @@ def test_closed_streams() -> None:
     assert process("check", "rounds", shell=">&- 2>&-").returncode == 1
     assert process("check", "nothing", shell=">&- 2>&-").returncode == 2
     done = process("graph", "synod", shell="| head -c 10; exit ${PIPESTATUS[0]}")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "digraph st", "")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "digraph st", "")
+
+
+@pytest.mark.parametrize("command", ["check synod", "models", "rules synod", "schema", "--help"])
+def test_a_closed_pipe_is_no_bad_usage(command: str) -> None:
+    done = process(*command.split(), shell="| true; exit ${PIPESTATUS[0]}")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "", "")
+    done = process("check", "nothing", shell="| true; exit ${PIPESTATUS[0]}")
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "iso8859-7"])
@@ -254,7 +262,8 @@ class Undisclosed(BaseException):
         (Undisclosed(), 2, "error: this is a bug in paxcheck, please report it: Undisclosed\n"
          "Traceback (most recent call last):\n"),
         (MemoryError(), 3, "stopped: the machine has no more memory\n"),
-        (SystemExit(0), 2, ""),
+        (SystemExit(1), 141, ""),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (FileNotFoundError(2, "No such file or directory", "x"), 2,
          "error: x: No such file or directory\n"),
     ],
