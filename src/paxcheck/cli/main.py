@@ -17,9 +17,10 @@ from paxcheck.protocol.errors import PaxcheckError, in_one_line, model_lines
 
 _FRAMES: Final = 30  # of a traceback that is a bug of ours
 _NOBODY_READS: Final = 128 + 13
-"""The exit code where the output is a closed pipe: what a shell says of a program that SIGPIPE ends.
+"""The exit code where the output is a closed pipe: what shells say of programs that SIGPIPE ends.
 
-No other answer: the verdict may never have been heard."""
+It is no verdict, and no bad usage.
+"""
 
 _COMMANDS = {
     "check": "Check every interleaving of a model.",

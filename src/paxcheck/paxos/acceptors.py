@@ -39,6 +39,7 @@ class PromiseNeverGoesBack(_Floor):
     name = "promise-never-goes-back"
     memory = True
     needs = "promises that acceptors send"
+    lacks = "no acceptor promises after another promise or vote"
 
     def on_Promised(self, fact: Promised) -> Breach | None:
         key = self.key(fact.node, fact.slot)
@@ -46,6 +47,7 @@ class PromiseNeverGoesBack(_Floor):
         # Also when it went back: one step back is one violation, not one for each later promise.
         self.floor[key] = (fact.ballot, fact)
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot >= old[0]:
@@ -75,7 +77,8 @@ class NoVoteBelowPromise(_Floor):
 
     name = "no-vote-below-promise"
     memory = True
-    needs = "promises and votes that acceptors send"
+    needs = "votes that acceptors send"
+    lacks = "no acceptor votes after a promise or another vote"
 
     def on_Promised(self, fact: Promised) -> None:
         key = self.key(fact.node, fact.slot)
@@ -91,6 +94,7 @@ class NoVoteBelowPromise(_Floor):
         old = self.floor.get(key)
         self.floor[key] = (fact.ballot, fact)
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot >= old[0]:
@@ -115,6 +119,12 @@ class _Reports(Monitor):
         declaration = world.declaration
         self.per_slot = declaration.promise == "slot"
         self.judged = self.per_slot or (declaration.promise == "all" and declaration.reports_all)
+
+    def told(self, fact: Promised) -> bool:
+        """Whether a promise tells the acceptor's vote in whatever slot it speaks of."""
+        if fact.votes is not None and not self.judged:
+            self.doubt("it is not said that a promise reports the votes of all slots")
+        return fact.votes is not None and self.judged
 
     def slots(self, fact: Promised, known: Iterable[Slot]) -> Iterable[Slot]:
         """The slots that a promise speaks of; `known`: those that matter."""
@@ -163,7 +173,7 @@ class OnePromisePerBallot(_Reports):
         self.last: dict[tuple[str, Slot], Promised] = {}
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or not self.judged:
+        if not self.told(fact):
             return None
         key = (fact.node, fact.slot)
         old = self.last.get(key)
@@ -194,7 +204,7 @@ class HonestPromise(_Reports):
 
     name = "honest-promise"
     memory = True
-    needs = "votes, and promises with the votes that they report"
+    needs = "promises with the votes that they report"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -205,7 +215,7 @@ class HonestPromise(_Reports):
             self.voted.setdefault(fact.node, {})[fact.slot] = fact
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or not self.judged:
+        if not self.told(fact):
             return None
         self.checks += 1
         report = _Report(fact)
@@ -242,6 +252,7 @@ class DurableAcceptor(_Floor):
     name = "durable-acceptor"
     memory = True
     needs = "the promise or the vote in an acceptor's state"
+    lacks = "no acceptor's state shows its promise or its vote a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -252,6 +263,7 @@ class DurableAcceptor(_Floor):
         old = self.floor.get(key)
         self.floor[key] = (fact.ballot, fact)
         if old is None or old[0] is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot is not None and fact.ballot >= old[0]:
@@ -273,6 +285,7 @@ class DurableAcceptor(_Floor):
         old = self.vote.get(key)
         self.vote[key] = fact
         if old is None or old.ballot is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot is not None and fact.ballot >= old.ballot:

@@ -30,6 +30,7 @@ class Agreement(Monitor):
 
     name = "agreement"
     needs = "decisions with their values"
+    lacks = "no slot is decided a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -40,6 +41,7 @@ class Agreement(Monitor):
             return None
         first = self.first.setdefault(fact.slot, fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.value == fact.value:
@@ -59,7 +61,8 @@ class ChosenOnce(Monitor):
     """No two values have the votes of a quorum in one slot, in whatever ballots."""
 
     name = "chosen-once"
-    needs = "votes with their values, and the members"
+    needs = "votes with their values"
+    lacks = "no value has the votes of a quorum"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -80,6 +83,7 @@ class ChosenOnce(Monitor):
         votes[fact.node] = fact
         who = {name for name, cast in votes.items() if cast.value == fact.value}
         if not members.is_quorum(who):
+            self.alone += 1
             return None
         self.checks += 1
         self.quorums += 1
@@ -118,7 +122,8 @@ class DecisionNeedsQuorum(Monitor):
     """A proposer takes its value as decided only after a quorum voted for it."""
 
     name = "decision-needs-quorum"
-    needs = "a proposer's proposals, the votes that it receives, its decisions, and the members"
+    needs = "decisions"
+    lacks = "no decision names a ballot in which its node asked for votes"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -155,9 +160,11 @@ class DecisionNeedsQuorum(Monitor):
     def on_Decided(self, fact: Decided) -> None:
         tally = self.tallies.get((fact.node, fact.slot))
         if tally is None or tally.short:
+            self.alone += 1
             return
         del self.tallies[fact.node, fact.slot]
         if fact.ballot is None or tally.proposal.ballot != fact.ballot:
+            self.alone += 1
             return
         members = self.world.members(fact.node)
         why = "the members are not known" if members is None else self.world.lost_lines(fact.node)
@@ -206,7 +213,7 @@ class DecidedWasChosen(Monitor):
     """
 
     name = "decided-was-chosen"
-    needs = "whole logs of all members from their first start: votes, decisions, and the members"
+    needs = "decisions with their values"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -270,6 +277,7 @@ class Validity(Monitor):
 
     name = "validity"
     needs = "the values that clients give"
+    lacks = "nothing is decided"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -289,6 +297,7 @@ class Validity(Monitor):
         if self.world.declaration.starts_late or self.world.lost:
             self.doubt("the log may begin after clients gave values")
             return
+        self.alone += not self.decided
         for value, fact in self.decided.items():
             self.checks += 1
             if value not in self.valid:

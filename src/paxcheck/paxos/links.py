@@ -17,6 +17,7 @@ class MessageIntegrity(Monitor):
 
     name = "message-integrity"
     needs = "message ids and contents, where they are sent and where they are received"
+    lacks = "no message shows a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -27,6 +28,7 @@ class MessageIntegrity(Monitor):
             return None
         first = self.other.setdefault(fact.mid, fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.content != fact.content:

@@ -152,19 +152,22 @@ class Monitor(Index):
     """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
-    `needs`: the evidence without which nothing can be judged, in words. `memory`: it is about what
-    one node must remember, so a restart between two contradicting facts is a durability fault.
-    `unsure` collects what the log could not decide.
+    `needs`: the evidence without which nothing can be judged, in words. `alone`: how often there
+    was some, and nothing to compare it with; `lacks`: what was missing for that, in words. `memory`:
+    it is about what one node must remember, so a restart between two contradicting facts is a
+    durability fault. `unsure` collects what the log could not decide.
     """
 
     name: ClassVar[str] = ""
     needs: ClassVar[str] = ""
+    lacks: ClassVar[str] = ""
     memory: ClassVar[bool] = False
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.checks: int = 0
         self.quorums: int = 0
+        self.alone: int = 0
         self.unsure: dict[str, int] = {}
 
     def end(self) -> Iterable[Breach]:

@@ -40,6 +40,7 @@ class OneValuePerBallot(Monitor):
 
     name = "one-value-per-ballot"
     needs = "proposals or votes with their values"
+    lacks = "no ballot has a second proposal or vote"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -51,6 +52,7 @@ class OneValuePerBallot(Monitor):
             return None
         first = self.first.setdefault((fact.slot, fact.ballot), fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.value == value or first.value is None:
@@ -191,7 +193,7 @@ class ProposalNeedsQuorum(_Attempts):
     """A proposer asks for votes only after a quorum promised its ballot."""
 
     name = "proposal-needs-quorum"
-    needs = "prepares, the promises that a proposer receives, and the members"
+    needs = "proposals"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -245,7 +247,7 @@ class AdoptsHighestVote(_Attempts):
     """A proposer takes the value of the latest vote that its quorum reported."""
 
     name = "adopts-highest-vote"
-    needs = "the votes that promises report, and the values that are proposed"
+    needs = "proposals"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)

@@ -333,6 +333,55 @@ def test_a_leader_may_take_over_thousands_of_slots() -> None:
 
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
     ("agreement", [], "the log does not show decisions with their values"),
+    ("agreement", [decided("a", 2, "x")], "nothing to compare: no slot is decided a second time"),
+    (
+        "promise-never-goes-back",
+        [promised("a", 2, 1), voted("a", 3, 1)],
+        "nothing to compare: no acceptor promises after another promise or vote",
+    ),
+    (
+        "promise-never-goes-back",
+        [voted("a", 3, 1)],
+        "the log does not show promises that acceptors send",
+    ),
+    (
+        "no-vote-below-promise",
+        [voted("a", 3, 1)],
+        "nothing to compare: no acceptor votes after a promise or another vote",
+    ),
+    (
+        "durable-acceptor",
+        [PromiseHeld(node="a", line=2, ballot=1)],
+        "nothing to compare: no acceptor's state shows its promise or its vote a second time",
+    ),
+    (
+        "one-value-per-ballot",
+        [proposed("p", 2, 1)],
+        "nothing to compare: no ballot has a second proposal or vote",
+    ),
+    (
+        "chosen-once",
+        [members(), voted("a", 3, 1)],
+        "nothing to compare: no value has the votes of a quorum",
+    ),
+    ("chosen-once", [voted("a", 3, 1)], "the members are not known"),
+    (
+        "decision-needs-quorum",
+        [members(), decided("a", 3, "x", ballot=1)],
+        "nothing to compare: no decision names a ballot in which its node asked for votes",
+    ),
+    ("validity", [decided("a", 2, "x")], "the log does not show the values that clients give"),
+    ("validity", [Valid(node="a", line=2, value="x")], "nothing to compare: nothing is decided"),
+    (
+        "message-integrity",
+        [Sent(node="a", line=2, to="b", mid=1, content="x")],
+        "nothing to compare: no message shows a second time",
+    ),
+    (
+        "message-causality",
+        [Sent(node="a", line=2, to="b", mid=1)],
+        "nothing to compare: no message is received",
+    ),
     (
         "proposal-needs-quorum",
         [members(), proposed("p", 4, 1)],
@@ -432,6 +481,16 @@ def test_where_lines_have_numbers_a_vote_without_receipt_was_not_heard() -> None
     assert answer.first is not None
     assert answer.first.line == 5
     assert judge("decision-needs-quorum", facts).verdict == "not_observable"
+
+
+def test_votes_that_are_not_said_to_be_all_are_no_evidence() -> None:
+    log: list[Fact] = [promised("a", line, line, votes=()) for line in (2, 3)]
+    for name in ("honest-promise", "one-promise-per-ballot"):
+        answer = judge(name, log, ALL_SLOTS)
+        assert (answer.verdict, answer.reason) == (
+            "not_observable",
+            "it is not said that a promise reports the votes of all slots (2x)",
+        )
 
 
 def test_one_step_back_is_one_violation() -> None:

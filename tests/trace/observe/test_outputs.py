@@ -60,7 +60,7 @@ def test_text(verdict: TraceVerdict, log: str) -> None:
         "",
     ]
     assert "LOG:7: promise-never-goes-back: a had voted in 2.p, and now promises 0.p" in lines
-    assert "unknown   validity                 clients are not logged" in lines
+    assert "not observable  validity                 clients are not logged" in lines
     assert lines[-1] == "verdict: violated"
     assert lines[-3].startswith("read as test: 7 events of 2 nodes (3 incarnations), ")
     assert lines[-2] == (

@@ -238,6 +238,8 @@ class Observer:
     def _missing(self, monitor: Monitor) -> str:
         if monitor.unsure:
             return _doubts(monitor)
+        if monitor.alone:
+            return f"nothing to compare: {monitor.lacks}"
         return f"the log does not show {monitor.needs}"
 
 
