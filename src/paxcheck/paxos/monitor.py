@@ -153,9 +153,9 @@ class Monitor(Index):
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
     `needs`: the evidence without which nothing can be judged, in words. `alone`: how often there
-    was some, and nothing to compare it with; `lacks`: what was missing for that, in words. `memory`:
-    it is about what one node must remember, so a restart between two contradicting facts is a
-    durability fault. `unsure` collects what the log could not decide.
+    was some, and nothing to compare it with; `lacks`: what was missing for that, in words.
+    `memory`: it is about what one node must remember, so a restart between two contradicting facts
+    is a durability fault. `unsure` collects what the log could not decide.
     """
 
     name: ClassVar[str] = ""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from paxcheck.misfit import misfit, unreadable
 from paxcheck.plain import count
 from paxcheck.protocol.errors import Where
 from paxcheck.protocol.faults import NODE_FAULTS
@@ -49,6 +50,8 @@ def open_trace(file: str, name: str = "") -> Trace:
     name = name or file
     lines = lines_of(file)
     number, text = next(lines, (1, ""))
+    if not text:
+        raise TraceError("this file is empty", where=Where(name, 1))
     _refuse_other_kinds(name, number, text)
     header = _decode(name, number, text, _HEADER, "the header")
     if header.paxcheck != VERSION:
@@ -130,9 +133,11 @@ def _decode(name: str, number: int, line: str, decoder: msgspec.json.Decoder[T],
     except msgspec.ValidationError as problem:
         hint = 'the first line must be the header: {"paxcheck": 1, ...}' if number == 1 else ""
         raise TraceError(
-            f"this line is not {what}: {problem}", where=Where(name, number), hint=hint
+            f"this line is not {what}: {misfit(problem, decoder.type)}",
+            where=Where(name, number),
+            hint=hint,
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise TraceError(f"this line is not JSON: {problem}", where=Where(name, number)) from None
+        raise TraceError(f"this line is {unreadable(problem)}", where=Where(name, number)) from None
     refuse_doubles(line, found, name, number)
     return found

@@ -69,6 +69,12 @@ def test_text(verdict: TraceVerdict, log: str) -> None:
     )
 
 
+def test_one_broken_property_is_followed_by_one_empty_line() -> None:
+    facts = [VoteCast(node="a", line=n, file="f", ballot=-n, value="x") for n in (1, 2)]
+    lines = as_text(observe(facts, DECLARATION)).splitlines()
+    assert lines[lines.index("") + 1].startswith("not observable  agreement  ")
+
+
 def test_json(verdict: TraceVerdict, log: str) -> None:
     found = json.loads(json.dumps(as_json(verdict)))
     assert found["verdict"] == "violated"

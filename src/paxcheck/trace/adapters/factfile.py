@@ -12,6 +12,7 @@ from typing import Any, Union
 
 import msgspec
 
+from paxcheck.misfit import misfit
 from paxcheck.paxos.facts import FACTS, Declaration, Fact
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace.adapters.base import refuse_doubles
@@ -88,7 +89,8 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
             fact = _FACT.decode(text)
         except (msgspec.DecodeError, RecursionError) as problem:
             raise TraceError(
-                f"this line is not a fact: {problem}", where=Where(file, number)
+                f"this line is not a fact: {misfit(problem, _FACT.type)}",
+                where=Where(file, number),
             ) from None
         refuse_doubles(text, fact, file, number)
         if (names := BALLOTS.get(type(fact))) is not None:
@@ -101,7 +103,8 @@ def _declaration(line: str | bytes, file: str, number: int) -> Declaration:
         header = _HEADER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise TraceError(
-            f"this line is not the header of a file of facts: {problem}", where=Where(file, number)
+            f"this line is not the header of a file of facts: {misfit(problem, _HEADER.type)}",
+            where=Where(file, number),
         ) from None
     if header.paxcheck != VERSION:
         raise TraceError(

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from paxcheck.clock import Clock
+from paxcheck.misfit import misfit
 from paxcheck.paxos.facts import (
     Acked,
     AnswerHeard,
@@ -68,7 +69,7 @@ def header_of(line: str | bytes, file: str, number: int = 1) -> LogHeader:
         header = _HEADER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise TraceError(
-            f"this line is not the header of a native log: {problem}",
+            f"this line is not the header of a native log: {misfit(problem, LogHeader)}",
             where=Where(file, number),
             hint='it must be like {"paxcheck": 1, "kind": "log", "family": ["paxos"]}',
         ) from None
@@ -183,7 +184,8 @@ class _Reader:
                 where=where,
                 hint="logs that are judged together are of one system",
             )
-        raise TraceError(f"this line is not an event of a native log: {problem}", where=where)
+        told = misfit(problem, log.AnyLogEvent)
+        raise TraceError(f"this line is not an event of a native log: {told}", where=where)
 
     def read(self, number: int, event: LogEvent) -> list[Fact]:
         found: list[Fact] = []

@@ -134,10 +134,13 @@ def _unread(log: Log, silent: Sequence[Source]) -> TraceError | None:
         silent = [s for s in silent if not any(map(log.adapter.recognises, s.heads()))]
     if not silent:
         return None
+    right = all(any(map(log.adapter.recognises, s.heads())) for s in silent)
     return TraceError(
         f"{', '.join([source.name for source in silent])}: read as {log.declaration.name}, "
         "no line told anything",
-        hint="is it of this format? name the right one with --from, or write a map file",
+        hint="it is of this format, and has no event that is judged: was anything recorded?"
+        if right
+        else "is it of this format? name the right one with --from, or write a map file",
     )
 
 
