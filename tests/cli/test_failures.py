@@ -240,6 +240,20 @@ def test_ctrl_c_in_a_handler_that_hangs(engine: str, tmp_path: Path) -> None:
     assert "not all was explored: it was interrupted" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("check", "--engine", "reference"), ("check", "--engine", "compiled"), ("simulate",)],
+)
+def test_the_time_is_up_in_a_handler_that_hangs(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = model(tmp_path, go="while True: pass")
+    name, *more = command
+    done = process(name, str(path), *more, "--max-time", "0.5")
+    assert done.returncode == 3
+    assert f"interrupted at {path}:8 in go" in done.stdout.split("\n")
+    assert "the limit of 0.5 seconds was reached" in done.stdout
+    assert "it was interrupted" not in done.stdout
+
+
 def test_ctrl_c_elsewhere(tmp_path: Path) -> None:
     for place, line, name in [("nodes", 14, "nodes")]:
         path = model(tmp_path, **{place: HANGS + "        while True: pass"})

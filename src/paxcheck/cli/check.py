@@ -23,6 +23,7 @@ from paxcheck.cli.options import (
 )
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
+from paxcheck.engine.alarm import alarm
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.loading import bundled_models
@@ -148,7 +149,7 @@ def command(
         how = {"first": first, "symmetry": symmetric}
         checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
     bounds = limits(**limit_values)
-    with aside():
+    with aside(), alarm(bounds):
         verdict = explore(
             System(chosen.protocol),
             engine=engine,

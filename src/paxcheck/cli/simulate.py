@@ -11,6 +11,7 @@ from paxcheck.cli import report
 from paxcheck.cli.options import choose, format_option, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
+from paxcheck.engine.alarm import alarm
 from paxcheck.engine.simulate import simulate
 from paxcheck.protocol.system import System
 
@@ -57,14 +58,15 @@ def command(
     """
     chosen = choose(model, scope, settings, without, faults, network)
     properties = chosen.properties(names)
-    with aside():
+    bounds = limits(**limit_values)
+    with aside(), alarm(bounds):
         verdict = simulate(
             System(chosen.protocol),
             seed=seed,
             walks=walks,
             steps=steps,
             properties=properties,
-            limits=limits(**limit_values),
+            limits=bounds,
             report=reporter(),
         )
     clear_line()
