@@ -143,16 +143,18 @@ class _Reader:
         for number, text in stream:
             yield from self._start(header_of(text, file, number), number)
             break
+        decode, read, check, with_ballots = _EVENT.decode, self.read, self.ballots.check, BALLOTS
         for number, text in stream:
             try:
-                event = _EVENT.decode(text)
+                event = decode(text)
             except (msgspec.DecodeError, RecursionError) as problem:
                 self._refuse(text, number, problem)
                 continue
             refuse_doubles(text, event, file, number, words=event.note is None)
-            for fact in self.read(number, event):
-                if (names := BALLOTS.get(type(fact))) is not None:
-                    self.ballots.check(fact, names, file, number)
+            for fact in read(number, event):
+                names = with_ballots.get(type(fact))
+                if names is not None:
+                    check(fact, names, file, number)
                 yield fact
 
     def _start(self, header: LogHeader, number: int) -> Iterator[Fact]:
@@ -198,30 +200,33 @@ class _Reader:
         else:
             lost = False
         name = node.name  # one text for all facts that are kept
-        at: At = (name, number, self.file, event.inc, event.seq, event.time)
+        inc, seq = event.inc, event.seq
+        at: At = (name, number, self.file, inc, seq, event.time)
         if lost:  # what came before is missing, though the header says that all is there
             found.append(LinesLost(*at))
-        if event.inc > node.inc:
+        if inc > node.inc:
             if node.inc and not boots:  # its start is lost: it may count from anew
                 node.boot()
                 node.seq = None
-            node.inc = event.inc
-        if event.seq is not None:
-            if node.seq is not None and event.seq != node.seq + 1 and not boots:
+            node.inc = inc
+        if seq is not None:
+            last = node.seq
+            if last is not None and seq != last + 1 and not boots:
                 # Of parts in two files the files may be put in order: that is not judged here.
-                if event.seq <= node.seq and node.file == self.file:
+                if seq <= last and node.file == self.file:
                     raise TraceError(
-                        f"{name}'s event {event.seq} comes after its event {node.seq}",
+                        f"{name}'s event {seq} comes after its event {last}",
                         where=Where(self.file, number),
                         hint="the events of one node must be in its own order, and each one once",
                     )
                 found.append(LinesLost(*at))
-            node.seq, node.file = event.seq, self.file
+            node.seq, node.file = seq, self.file
         if isinstance(event, (SendEvent, ReceiveEvent)):
-            field = NEEDED.get(event.message.type)
-            if field is not None and getattr(event.message, field) is None:
+            message = event.message
+            field = NEEDED.get(message.type)
+            if field is not None and getattr(message, field) is None:
                 raise TraceError(
-                    f"this {event.message.type} has no {field}", where=Where(self.file, number)
+                    f"this {message.type} has no {field}", where=Where(self.file, number)
                 )
         if event.clock is not None:
             found.append(_clock(event, event.clock, at))

@@ -101,13 +101,13 @@ class Observer:
                         self.files[file] = None
                     if progress is not None and not events & 0xFFFF:
                         progress(self.events + events, line)
-                view = nodes.get(fact.node)
-                if view is not None and fact.inc != view.inc and fact.inc and fact.node:
+                view, inc = nodes.get(fact.node), fact.inc
+                if inc and view is not None and inc != view.inc and fact.node:
                     self._other_life(fact, view.inc)
                 if view is None or kind in _LIFE:
                     view = world.take(fact)
                     self.configs += kind is Members
-                if not fact.inc:
+                if not inc:
                     # The log does not number lives: the starts that it shows are counted instead.
                     number_life(fact, "inc", view.inc or 1)
                 for handle in table[kind]:
