@@ -14,7 +14,9 @@ from paxcheck.paxos.facts import (
     Config,
     Decided,
     Fact,
+    Promised,
     Proposed,
+    Received,
     Valid,
     VoteCast,
 )
@@ -283,6 +285,7 @@ class Validity(Monitor):
         super().__init__(world)
         self.valid: set[str] = set()
         self.decided: dict[str, Decided] = {}
+        self.named: set[str] = set()  # who sends something, by the lines of others
 
     def on_Valid(self, fact: Valid) -> None:
         self.valid.add(fact.value)
@@ -291,6 +294,13 @@ class Validity(Monitor):
         if fact.value is not None:
             self.decided.setdefault(fact.value, fact)
 
+    def on_Received(self, fact: Received) -> None:
+        self.named.add(fact.sender)
+
+    def on_Promised(self, fact: Promised) -> None:
+        if fact.to is not None:
+            self.named.add(fact.to)
+
     def end(self) -> Iterable[Breach]:
         if not self.valid:
             return
@@ -298,10 +308,19 @@ class Validity(Monitor):
             self.doubt("the log may begin after clients gave values")
             return
         self.alone += not self.decided
+        absent = self._absent()
         for value, fact in self.decided.items():
+            if value not in self.valid and absent:
+                self.doubt(f"the log has no lines of {min(absent)}")
+                continue
             self.checks += 1
             if value not in self.valid:
                 yield self.breach(f"{fact.node} decided {value}, and no client gave it", fact)
+
+    def _absent(self) -> set[str]:
+        """Nodes whose log is not here: a client may have given them a value."""
+        members = self.world.config.everyone() if self.world.config else frozenset[str]()
+        return (self.named | members) - {n for n, view in self.world.nodes.items() if view.inc}
 
 
 DECISIONS: tuple[type[Monitor], ...] = (

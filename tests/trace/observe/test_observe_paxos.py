@@ -483,6 +483,31 @@ def test_where_lines_have_numbers_a_vote_without_receipt_was_not_heard() -> None
     assert judge("decision-needs-quorum", facts).verdict == "not_observable"
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        # b and c are members, and p sends: a client may have given the value to one of them
+        ([], "the log has no lines of b"),
+        ([Booted(node=n, line=4, first=True) for n in "bc"], "the log has no lines of p"),
+    ],
+)
+def test_a_value_may_be_given_to_a_node_whose_log_is_not_here(more: list[Fact], why: str) -> None:
+    facts: list[Fact] = [
+        members(),
+        Valid(node="a", line=2, value="x"),
+        Received(node="a", line=3, sender="p", mid=1),
+        *more,
+        decided("a", 5, "x", slot=1),
+        decided("a", 6, "y", slot=2),
+    ]
+    answer = judge("validity", facts)
+    assert (answer.verdict, answer.checks) == ("ok", 1)
+    assert answer.reason == f"in part: {why}"
+    answer = judge("validity", [*facts, Booted(node="p", line=7), *[Booted(node=n, line=8)
+                   for n in "bc"]])  # fmt: skip
+    assert (answer.verdict, answer.checks, answer.count) == ("violated", 2, 1)
+
+
 def test_votes_that_are_not_said_to_be_all_are_no_evidence() -> None:
     log: list[Fact] = [promised("a", line, line, votes=()) for line in (2, 3)]
     for name in ("honest-promise", "one-promise-per-ballot"):
