@@ -35,6 +35,8 @@ def refused(path: Path, content: bytes) -> str:
     ("content", "told"),
     [
         (b"", "1: this file is empty"),
+        (b"{\n}\n", "1: this is no run of a model: a run has one event a line"),
+        (b'{"a":1}\n', '1: this is no run of a model: its first line has no "paxcheck"'),
         (b"[]\n", "1: this line is not the header: it is a list, and must be an object"),
         (b'{"paxcheck":9}\n', "1: this is version 9 of the format; this paxcheck reads 1"),
         (

@@ -108,21 +108,30 @@ def _wrong_message(message: dict[str, Any]) -> str:
     return ""
 
 
-class _Kind(msgspec.Struct):
-    paxcheck: int
-    kind: str
-
-
 def _refuse_other_kinds(name: str, number: int, line: str) -> None:
-    """A file of ours that holds no steps of a model: say what it is."""
+    """A file that holds no steps of a model: say what it is, and what reads it."""
+    where = Where(name, number)
+    if line == "{":
+        raise TraceError(
+            "this is no run of a model: a run has one event a line",
+            where=where,
+            hint=f"is it a certificate? count again with: paxcheck recheck {name}",
+        )
     try:
-        kind = msgspec.json.decode(line, type=_Kind).kind
+        header = msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
-    if kind in ("log", "facts"):
+    if "paxcheck" not in header:
         raise TraceError(
-            f"this is a file of kind {kind}: it tells of an implementation, not of a model",
-            where=Where(name, number),
+            'this is no run of a model: its first line has no "paxcheck"',
+            where=where,
+            hint=f"is it a log of an implementation? judge it with: paxcheck validate {name}",
+        )
+    if header.get("kind") in ("log", "facts"):
+        raise TraceError(
+            f"this is a file of kind {header['kind']}: it tells of an implementation, not of a "
+            "model",
+            where=where,
             hint=f"judge it with: paxcheck validate {name}",
         )
 
