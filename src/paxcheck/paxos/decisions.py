@@ -220,13 +220,19 @@ class DecidedWasChosen(Monitor):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.votes: dict[tuple[Slot, Any, str], Group] = {}
+        self.unsaid: dict[tuple[Slot, Any], Group] = {}  # votes of which the log has no value
+        self.shows_votes = False  # whether the log shows who votes
         self.heard: dict[tuple[Slot, Any], Group] = {}
         self.decided: dict[tuple[Slot, str], Decided] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
+        self.shows_votes = True
         if fact.value is not None:
             key = fact.slot, fact.ballot, fact.value
             self.votes[key] = self.world.groups.add(self.votes.get(key, NOBODY), fact.node)
+        elif fact.ballot is not None:
+            at = fact.slot, fact.ballot
+            self.unsaid[at] = self.world.groups.add(self.unsaid.get(at, NOBODY), fact.node)
 
     def on_AnswerHeard(self, fact: AnswerHeard) -> None:
         # A vote that was received was cast, even where a crash took the voter's own line away.
@@ -240,6 +246,7 @@ class DecidedWasChosen(Monitor):
 
     def end(self) -> Iterable[Breach]:
         chosen = self._chosen()
+        possible = self._possible(chosen)
         for (slot, value), fact in self.decided.items():
             members = self.world.members(fact.node)
             if members is None:
@@ -249,10 +256,14 @@ class DecidedWasChosen(Monitor):
             if partial:
                 self.doubt(f"the log of {partial[0]} is not known from its first start")
                 continue
-            self.checks += 1
             if (slot, value) in chosen:
+                self.checks += 1
                 self.quorums += 1
                 continue
+            if (slot, value) in possible:
+                self.doubt("the log does not show whose votes these were, or for what value")
+                continue
+            self.checks += 1
             yield self.breach(
                 f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
                 f"quorum of {members} for it",
@@ -272,6 +283,40 @@ class DecidedWasChosen(Monitor):
             if members is not None and members.is_quorum(who | heard):
                 found.add(key)
         return found
+
+    def _possible(self, chosen: set[tuple[Slot, str]]) -> set[tuple[Slot, str]]:
+        """Other decisions for which there may be such votes, by what the log leaves out.
+
+        A vote may be without its value; one that was received tells no value; and a log that shows
+        no vote at all leaves them all out.
+        """
+        others = {key: fact for key, fact in self.decided.items() if key not in chosen}
+        if not others:
+            return set()
+        told: dict[Slot, dict[Any, dict[str, Group]]] = {}
+        for slot, ballot in (*self.unsaid, *self.heard):
+            told.setdefault(slot, {})[ballot] = {}
+        for (slot, ballot, value), who in self.votes.items():
+            told.setdefault(slot, {}).setdefault(ballot, {})[value] = who
+        return {
+            key
+            for key, fact in others.items()
+            if self._may_be(fact, told.get(fact.slot) or {None: {}})
+        }
+
+    def _may_be(self, fact: Decided, told: dict[Any, dict[str, Group]]) -> bool:
+        members = self.world.members(fact.node)
+        if members is None:
+            return False
+        silent = NOBODY if self.shows_votes else members.everyone()
+        for ballot, values in told.items():
+            at = fact.slot, ballot
+            unsaid = self.unsaid.get(at, NOBODY) | self.heard.get(at, NOBODY)
+            others = NOBODY.union(*[who for value, who in values.items() if value != fact.value])
+            right = values.get(fact.value or "", NOBODY)
+            if members.is_quorum(silent | right | (unsaid - others)):
+                return True
+        return False
 
 
 class Validity(Monitor):

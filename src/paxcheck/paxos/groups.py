@@ -13,7 +13,7 @@ MOST = 10_000
 
 Group: TypeAlias = AbstractSet[str]
 
-NOBODY: Group = frozenset()
+NOBODY: frozenset[str] = frozenset()
 
 
 class Groups:

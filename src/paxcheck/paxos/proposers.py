@@ -30,6 +30,7 @@ from paxcheck.paxos.history import Proposed as ProposedRecord
 from paxcheck.paxos.history import Voted
 from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
 from paxcheck.paxos.numbers import number, vote
+from paxcheck.paxos.traffic import Receivers
 from paxcheck.paxos.vocabulary import Vote
 
 Slot = int | str | None
@@ -198,7 +199,14 @@ class ProposalNeedsQuorum(_Attempts):
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.promised: dict[tuple[Slot, Any], Group] = {}
+        self.receivers = world.share(Receivers)
+        self.hears = False  # whether the log shows any answer that is received
         self.open: list[tuple[Breach, _Phase1, Config, Proposed]] = []
+
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.sender != fact.node:
+            self.hears = True
+        super().on_AnswerHeard(fact)
 
     def on_Promised(self, fact: Promised) -> None:
         key = fact.slot, fact.ballot
@@ -238,6 +246,9 @@ class ProposalNeedsQuorum(_Attempts):
             if self.world.excused(fact) or (lost and members.is_quorum(seen | lost)):
                 self.checks -= 1
                 self.doubt("the receipt of a promise is not in the log")
+            elif not self.hears and not self.receivers.names:
+                self.checks -= 1
+                self.doubt("the log never shows that an answer is received")
             else:
                 yield found
         self.open.clear()

@@ -45,7 +45,7 @@ def promised(node: str, line: int, ballot: Any, **more: Any) -> Fact:
     return Promised(node=node, line=line, ballot=ballot, **more)
 
 
-def voted(node: str, line: int, ballot: Any, value: str = "x", **more: Any) -> Fact:
+def voted(node: str, line: int, ballot: Any, value: str | None = "x", **more: Any) -> Fact:
     return VoteCast(node=node, line=line, ballot=ballot, value=value, **more)
 
 
@@ -65,6 +65,9 @@ def proposed(node: str, line: int, ballot: Any, value: str = "x", **more: Any) -
 def decided(node: str, line: int, value: str, **more: Any) -> Fact:
     return Decided(node=node, line=line, value=value, **more)
 
+
+WHOLE: list[Fact] = [members(), *[Booted(node=n, line=2, first=True) for n in "abc"]]
+"""The logs of all members, from their first start."""
 
 BROKEN: list[tuple[str, list[Fact], int, str]] = [
     (
@@ -205,12 +208,13 @@ BROKEN: list[tuple[str, list[Fact], int, str]] = [
     ),
     (
         "decided-was-chosen",
-        [
-            members(),
-            *[Booted(node=n, line=2, first=True) for n in "abc"],
-            voted("a", 3, 1),
-            decided("c", 4, "x"),
-        ],
+        [*WHOLE, voted("a", 3, 1, None), voted("b", 3, 1, "y"), decided("c", 4, "x")],
+        4,
+        "c decided x, and no ballot has the votes of a quorum of {a, b, c} for it",
+    ),
+    (
+        "decided-was-chosen",
+        [*WHOLE, voted("a", 3, 1), decided("c", 4, "x")],
         4,
         "c decided x, and no ballot has the votes of a quorum of {a, b, c} for it",
     ),
@@ -443,6 +447,34 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
         ],
         "the receipt of a promise is not in the log",
     ),
+    # A log that shows no answer: nobody knows what was received.
+    (
+        "proposal-needs-quorum",
+        [members(), campaign("p", 2, 1), proposed("p", 3, 1)],
+        "the log never shows that an answer is received",
+    ),
+    # Votes without their values, votes that are only received, no votes at all.
+    (
+        "decided-was-chosen",
+        [*WHOLE, voted("a", 3, 1, None), voted("b", 4, 1), decided("c", 5, "x")],
+        "the log does not show whose votes these were, or for what value",
+    ),
+    (
+        "decided-was-chosen",
+        [
+            *WHOLE,
+            voted("a", 3, 1, None),
+            heard("p", 4, "a", 1, kind="accepted"),
+            heard("p", 4, "b", 1, kind="accepted"),
+            decided("c", 5, "x"),
+        ],
+        "the log does not show whose votes these were, or for what value",
+    ),
+    (
+        "decided-was-chosen",
+        [*WHOLE, decided("c", 5, "x")],
+        "the log does not show whose votes these were, or for what value",
+    ),
     (
         "decided-was-chosen",
         [members(), Booted(node="a", line=2, first=True), decided("a", 3, "x")],
@@ -461,6 +493,7 @@ def test_a_hole_in_another_life_excuses_nothing() -> None:
     facts = [
         members(),
         campaign("p", 2, 1),
+        heard("p", 3, "a", 1),
         proposed("p", 3, 1),
         Booted(node="p", line=4),
         LinesLost(node="p", line=5, somewhere=True),
