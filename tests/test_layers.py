@@ -9,6 +9,7 @@ ROOT = Path(paxcheck.__file__).parent
 MODELS = ROOT.parent.parent / "models"
 LAYERS = [
     "plain",
+    "misfit",
     "garbage",
     "clock",
     "protocol",

@@ -43,6 +43,7 @@ from paxcheck.protocol import (
 if TYPE_CHECKING:
     from paxcheck.record import Recorder
     from paxcheck.testing import Verdict, validate
+    from paxcheck.trace.lines import TraceError
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ __all__ = [
     "Recorder",
     "Scope",
     "StepView",
+    "TraceError",
     "Verdict",
     "WorldView",
     "action",
@@ -83,6 +85,7 @@ __all__ = [
 
 _LATER = {
     "Recorder": "paxcheck.record",
+    "TraceError": "paxcheck.trace.lines",
     "Verdict": "paxcheck.testing",
     "validate": "paxcheck.testing",
 }

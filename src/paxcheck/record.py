@@ -34,6 +34,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
+from paxcheck.misfit import misfit
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace import log
 from paxcheck.trace.appending import open_log
@@ -445,7 +446,8 @@ def _checked(fields: Fields, kind: type[Any]) -> Any:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as problem:
-        raise UsageError(f"this cannot be recorded: {problem}: {dict(fields)!r}") from None
+        told = misfit(problem, kind)
+        raise UsageError(f"this cannot be recorded: {told}: {dict(fields)!r}") from None
 
 
 def _fields(fields: Fields) -> dict[str, Any]:

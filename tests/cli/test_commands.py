@@ -229,7 +229,7 @@ def test_bad_usage_is_one_message_and_exit_code_2() -> None:
         (["check", "synod", "--property", "x"], "error: synod has no property 'x'"),
         (["check", "synod", "--fault", "crash=many"], "error: --fault crash=many: how often"),
         (["check", "synod", "--max-memory", "lots"], "error: --max-memory lots: write a number"),
-        (["show", "/dev/null"], "error: /dev/null:1: this line is not JSON"),
+        (["show", "/dev/null"], "error: /dev/null:1: this file is empty"),
     ]:
         done = process(*args)
         assert done.returncode == 2, done

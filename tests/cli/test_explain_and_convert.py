@@ -77,6 +77,21 @@ def test_a_log_is_explained() -> None:
     )
 
 
+def test_an_explanation_as_json() -> None:
+    told = json.loads(run("explain", "log", "--format", "json", code=1).output)
+    judged = json.loads(run("validate", "log", "--format", "json", code=1).output)
+    assert told.pop("explanation") + "\n" == run("explain", "log", code=1).output
+    assert {**told, "seconds": 0} == {**judged, "seconds": 0}
+
+
+def test_an_explanation_of_a_run_as_json() -> None:
+    run("check", "majority", "--save", "run.jsonl", code=1)
+    told = json.loads(run("explain", "run.jsonl", "--format", "json", code=1).output)
+    judged = json.loads(run("validate", "run.jsonl", "--format", "json", code=1).output)
+    assert told.pop("explanation") + "\n" == run("explain", "run.jsonl", code=1).output
+    assert {**told, "seconds": 0} == {**judged, "seconds": 0}
+
+
 def test_a_shrunk_log_is_explained_and_shown_and_judged() -> None:
     run("validate", "log", "--shrink", "small.jsonl", code=1)
     assert run("explain", "small.jsonl", code=1).output.startswith(

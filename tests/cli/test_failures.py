@@ -183,7 +183,15 @@ def test_closed_streams() -> None:
     assert process("check", "rounds", shell=">&- 2>&-").returncode == 1
     assert process("check", "nothing", shell=">&- 2>&-").returncode == 2
     done = process("graph", "synod", shell="| head -c 10; exit ${PIPESTATUS[0]}")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "digraph st", "")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "digraph st", "")
+
+
+@pytest.mark.parametrize("command", ["check synod", "models", "rules synod", "schema", "--help"])
+def test_a_closed_pipe_is_no_bad_usage(command: str) -> None:
+    done = process(*command.split(), shell="| true; exit ${PIPESTATUS[0]}")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "", "")
+    done = process("check", "nothing", shell="| true; exit ${PIPESTATUS[0]}")
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "iso8859-7"])
@@ -232,6 +240,20 @@ def test_ctrl_c_in_a_handler_that_hangs(engine: str, tmp_path: Path) -> None:
     assert "not all was explored: it was interrupted" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("check", "--engine", "reference"), ("check", "--engine", "compiled"), ("simulate",)],
+)
+def test_the_time_is_up_in_a_handler_that_hangs(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = model(tmp_path, go="while True: pass")
+    name, *more = command
+    done = process(name, str(path), *more, "--max-time", "0.5")
+    assert done.returncode == 3
+    assert f"interrupted at {path}:8 in go" in done.stdout.split("\n")
+    assert "the limit of 0.5 seconds was reached" in done.stdout
+    assert "it was interrupted" not in done.stdout
+
+
 def test_ctrl_c_elsewhere(tmp_path: Path) -> None:
     for place, line, name in [("nodes", 14, "nodes")]:
         path = model(tmp_path, **{place: HANGS + "        while True: pass"})
@@ -254,7 +276,8 @@ class Undisclosed(BaseException):
         (Undisclosed(), 2, "error: this is a bug in paxcheck, please report it: Undisclosed\n"
          "Traceback (most recent call last):\n"),
         (MemoryError(), 3, "stopped: the machine has no more memory\n"),
-        (SystemExit(0), 2, ""),
+        (SystemExit(1), 141, ""),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (FileNotFoundError(2, "No such file or directory", "x"), 2,
          "error: x: No such file or directory\n"),
     ],

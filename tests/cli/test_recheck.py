@@ -130,11 +130,16 @@ def test_what_is_refused(clocks: Path, capsys: pytest.CaptureFixture[str]) -> No
     whole = Path("c.json").read_text()
     cases = {
         "missing.json": ("", "missing.json cannot be read: No such file or directory"),
-        "cut.json": (whole[:300], "cut.json is not a certificate: Input data was truncated"),
+        "cut.json": (whole[:300], "cut.json is not a certificate: it is cut off"),
         "old.json": (whole.replace('"certificate": 1', '"certificate": 9'), "is version 9 of the"),
-        "other.json": (
-            '{"a": 1}',
-            "other.json is not a certificate: Object contains unknown field",
+        "other.json": ('{"a": 1}', "other.json is not a certificate: there is no field `a`"),
+        "run.json": (
+            '{"paxcheck": 1, "kind": "behavior", "model": "synod"}\n{}',
+            "run.json is a saved run, not a certificate\n  paxcheck show run.json reads it",
+        ),
+        "log.json": (
+            '{"paxcheck": 1, "kind": "log", "family": ["paxos"]}',
+            "log.json is a log, not a certificate\n  paxcheck validate log.json reads it",
         ),
     }
     for name, (text, message) in cases.items():

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 import paxcheck
-from paxcheck import Recorder, validate
+from paxcheck import Recorder, TraceError, validate
 from paxcheck.loading import load_model
 from paxcheck.protocol.errors import UsageError
-from paxcheck.trace.read import TraceError
 
 pytest_plugins = ["pytester"]
 TRACES = Path(__file__).parent.parent.parent / "traces"
@@ -214,6 +213,17 @@ def test_validate_replays_a_native_trace_in_a_model(tmp_path: Path) -> None:
     empty = validate(synod(), file)
     assert empty.verdict == "not_observable"
     assert "nothing was checked: the trace has no events" in str(empty)
+
+
+def test_a_recorder_that_nobody_told_anything(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "log", "paxos", members=["a", "b"]) as log:
+        log.node("a")
+    with pytest.raises(TraceError) as caught:
+        validate(None, log)
+    assert str(caught.value).replace(str(tmp_path), "") == (
+        "/log: read as native, no line told anything\n"
+        "  it is of this format, and has no event that is judged: was anything recorded?"
+    )
 
 
 def test_validate_refuses_what_it_cannot_do(tmp_path: Path) -> None:

@@ -169,8 +169,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "100,000 deep": (
         RAFT + b"[" * 100_000 + b"]" * 100_000,
-        "bad.log:21: this line is not JSON: maximum recursion depth exceeded while deserializing "
-        "an object",
+        "bad.log:21: this line is nested too deeply",
     ),
     "100,000 deep, first": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, UNKNOWN),
     "a key twice": (
@@ -203,8 +202,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "number as text, native": (
         NATIVE.replace(b'"term": 1', b'"term": "1"'),
-        "bad.log:11: this line is not an event of a native log: Expected `int`, got `str` - at "
-        "`$.term`",
+        "bad.log:11: this line is not an event of a native log: `term` is a text, and must be "
+        "a whole number",
     ),
     "fraction": (
         WAL + HARD % b"1.5",
@@ -216,24 +215,23 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "NaN": (
         WAL + HARD % b"NaN",
-        "bad.log:8: this line is not JSON: JSON is malformed: invalid character (byte 43)",
+        "bad.log:8: this line is not JSON: invalid character (byte 43)",
     ),
     "Infinity": (
         WAL + HARD % b"Infinity",
-        "bad.log:8: this line is not JSON: JSON is malformed: invalid character (byte 43)",
+        "bad.log:8: this line is not JSON: invalid character (byte 43)",
     ),
     "1e999": (
         WAL + HARD % b"1e999",
-        "bad.log:8: this line is not JSON: Number out of range - at `$[...]`",
+        "bad.log:8: this line is not JSON that can be read: a number in it is too large",
     ),
     "5,000 digits": (
         WAL + HARD % (b"9" * 5000),
-        "bad.log:8: this line is not JSON: Integer value out of range - at `$[...]`",
+        "bad.log:8: this line is not JSON that can be read: a number in it is too large",
     ),
     "unknown field, native": (
         NATIVE.replace(b'"inc"', b'"extra": 1, "inc"', 1),
-        "bad.log:2: this line is not an event of a native log: Object contains unknown field "
-        "`extra`",
+        "bad.log:2: this line is not an event of a native log: there is no field `extra`",
     ),
     "events out of order": (
         NATIVE.replace(b'"seq": 3', b'"seq": 33', 1),
@@ -259,7 +257,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "no object": (WAL + b"[1]\n", "bad.log:8: this line is not a JSON object"),
     "half a pair": (
         WAL + b'{"node": "\\ud800"}',
-        "bad.log:8: this line is not JSON: Input data was truncated",
+        "bad.log:8: this line is cut off",
     ),
     "gzip cut off": (
         gzip.compress(RAFT)[:-12],

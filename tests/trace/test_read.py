@@ -34,24 +34,27 @@ def refused(path: Path, content: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "1: this line is not JSON: Input data was truncated"),
-        (b"[]\n", "1: this line is not the header: Expected `object`, got `array`"),
+        (b"", "1: this file is empty"),
+        (b"{\n}\n", "1: this is no run of a model: a run has one event a line"),
+        (b'{"a":1}\n', '1: this is no run of a model: its first line has no "paxcheck"'),
+        (b"[]\n", "1: this line is not the header: it is a list, and must be an object"),
         (b'{"paxcheck":9}\n', "1: this is version 9 of the format; this paxcheck reads 1"),
         (
             b'{"paxcheck":"1"}\n',
-            "1: this line is not the header: Expected `int`, got `str` - at `$.paxcheck`",
+            "1: this line is not the header: `paxcheck` is a text, and must be a whole number",
         ),
         (
             HEADER.encode() + b'{"event":"act","who":"p1"}\n',
-            "2: this line is not an event: Object contains unknown field `who`",
+            "2: this line is not an event: there is no field `who`",
         ),
         (
             HEADER.encode() + b'{"event":"fly"}\n',
-            "2: this line is not an event: Invalid enum value 'fly' - at `$.event`",
+            "2: this line is not an event: `event` is 'fly', and must be one of: act, amnesia, "
+            "corrupt, crash, deliver, duplicate, heal, loss, partition, state, stop, torn",
         ),
         (
             HEADER.encode() + b"\n\n" + START.encode()[:60],
-            "4: this line is not JSON: Input data was truncated",
+            "4: this line is cut off",
         ),
         (
             HEADER.encode() + b'{"event":"act","node":"\xff\xfe"}\n',
@@ -59,7 +62,7 @@ def refused(path: Path, content: bytes) -> str:
         ),
         (
             HEADER.encode() + b'{"event":"act","note":' + b"[" * 100_000 + b"\n",
-            "2: this line is not JSON: ",
+            "2: this line is nested too deeply",
         ),
     ],
 )

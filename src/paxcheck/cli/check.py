@@ -13,8 +13,8 @@ from paxcheck.cli import report
 from paxcheck.cli.endurance import checkpoint_of, checkpoint_options, tell_how_to_go_on
 from paxcheck.cli.files import cannot_write, check_writable
 from paxcheck.cli.options import (
+    Asked,
     Chosen,
-    choose,
     limit_options,
     limits,
     processors,
@@ -23,6 +23,7 @@ from paxcheck.cli.options import (
 )
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
+from paxcheck.engine.alarm import alarm
 from paxcheck.engine.certificate import certify, write_certificate
 from paxcheck.engine.engines import ENGINES, EngineName, explore
 from paxcheck.loading import bundled_models
@@ -96,12 +97,7 @@ from paxcheck.protocol.system import System
 )
 @click.option("--quiet", "-q", is_flag=True, help="The verdicts only, no counterexample.")
 def command(
-    model: str,
-    scope: str | None,
-    settings: tuple[str, ...],
-    without: tuple[str, ...],
-    faults: tuple[str, ...],
-    network: str | None,
+    asked: Asked,
     names: tuple[str, ...],
     deadlock: bool,
     first: bool,
@@ -137,7 +133,7 @@ def command(
 
     Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined.
     """
-    chosen = choose(model, scope, settings, without, faults, network)
+    chosen = asked.choose()
     properties = chosen.properties(names, deadlock=deadlock)
     for option, file in (("--save", save), ("--certificate", certificate)):
         if file is not None:
@@ -148,7 +144,7 @@ def command(
         how = {"first": first, "symmetry": symmetric}
         checkpoint = checkpoint_of(folder, every, chosen, properties, **how)
     bounds = limits(**limit_values)
-    with aside():
+    with aside(), alarm(bounds):
         verdict = explore(
             System(chosen.protocol),
             engine=engine,

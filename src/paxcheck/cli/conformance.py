@@ -65,6 +65,7 @@ def replayed(files: Sequence[str], options: Options) -> int:
 
 def explained(files: Sequence[str], options: Options) -> int:
     """The same in words, with how to read it; prints."""
+    started = time.perf_counter()
     result, name = _result(files, options)
     lines = [as_text(result, name), "", "How to read it:"]
     refusal = result.refusal
@@ -84,7 +85,11 @@ def explained(files: Sequence[str], options: Options) -> int:
         lines.append(f"  The run step by step: paxcheck show {files[0]}{named}")
     if len(lines) == 3:
         lines.append(f"  Every event is a step of {name}, in an order that the messages allow.")
-    click.echo(printable_lines("\n".join(lines)))
+    text = printable_lines("\n".join(lines))
+    if options.output == "json":
+        seconds = time.perf_counter() - started
+        text = json.dumps(as_json(result, name, seconds) | {"explanation": text})
+    click.echo(text)
     return _EXIT[result.verdict]
 
 

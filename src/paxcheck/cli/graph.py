@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from paxcheck.cli.files import cannot_write, check_writable
-from paxcheck.cli.options import choose, scope_options
+from paxcheck.cli.options import Asked, scope_options
 from paxcheck.cli.streams import aside
 from paxcheck.engine.graph import as_dot, state_graph, write_graph
 from paxcheck.plain import count
@@ -26,12 +26,7 @@ from paxcheck.protocol.system import System
 )
 @click.option("--max-states", type=click.IntRange(1), default=10_000, show_default=True)
 def command(
-    model: str,
-    scope: str | None,
-    settings: tuple[str, ...],
-    without: tuple[str, ...],
-    faults: tuple[str, ...],
-    network: str | None,
+    asked: Asked,
     output: Path | None,
     max_states: int,
 ) -> int:
@@ -43,7 +38,7 @@ def command(
         raise UsageError(f"{output}: the ending says the format: .dot, .gv or .graphml")
     if output is not None:
         check_writable("--output", output)
-    chosen = choose(model, scope, settings, without, faults, network)
+    chosen = asked.choose()
     with aside():
         graph = state_graph(System(chosen.protocol), max_states)
     if output is None:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import click
 
-from paxcheck.cli.logs import clock_option, form_option, map_option, progress_on
+from paxcheck.cli.logs import (
+    clock_option,
+    form_option,
+    map_option,
+    progress_on,
+    short_format_option,
+)
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
 from paxcheck.trace.observe.outputs import lint_json
@@ -22,9 +28,7 @@ from paxcheck.trace.observe.text import lint_text
 @form_option
 @map_option
 @clock_option
-@click.option(
-    "--format", "output", default="text", show_default=True, type=click.Choice(["text", "json"])
-)
+@short_format_option
 def command(
     files: tuple[str, ...],
     form: str,

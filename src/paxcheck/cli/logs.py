@@ -36,6 +36,10 @@ clock_option = click.option(
     help="Trust the time stamps up to this error. Leases are judged only then.",
 )
 
+short_format_option = click.option(
+    "--format", "output", default="text", show_default=True, type=click.Choice(["text", "json"])
+)
+
 
 @contextmanager
 def progress_on(terminal: TextIO) -> Generator[Callable[[int, int], None] | None]:

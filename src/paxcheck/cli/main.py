@@ -17,6 +17,12 @@ from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import PaxcheckError, in_one_line, model_lines
 
 _FRAMES: Final = 30  # of a traceback that is a bug of ours
+_NOBODY_READS: Final = 128 + 13
+"""The exit code where the output is a closed pipe: what shells say of programs that SIGPIPE ends.
+
+It is no verdict, and no bad usage.
+"""
+
 _COMMANDS = {
     "check": "Check every interleaving of a model.",
     "recheck": "Count again what a certificate says, with another engine.",
@@ -61,8 +67,8 @@ def cli(context: click.Context) -> None:
     paxcheck check synod --without keeps_promise  break it, and see how
     paxcheck models                               what else there is
 
-    Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined. No colours are printed
-    into a pipe, or where NO_COLOR is set.
+    Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 undetermined, 141 nobody reads the
+    output any more (a closed pipe). No colours are printed into a pipe, or where NO_COLOR is set.
     """
     context.color = _color()
 
@@ -105,9 +111,9 @@ def _exit_code(args: list[str] | None) -> int:
     except MemoryError:
         click.echo("stopped: the machine has no more memory", err=True)
         return 3
-    except SystemExit:  # click's answer to a closed pipe
+    except (SystemExit, BrokenPipeError):  # the first is click's answer to a closed pipe
         give_up_stdout()
-        return 2
+        return _NOBODY_READS
     except OSError as problem:
         _tell(f"{problem.filename or 'the output'}: {problem.strerror or problem}")
         give_up_stdout()

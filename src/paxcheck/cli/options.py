@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial, wraps
 from typing import Any, Final, TypeVar
 
 import click
@@ -85,8 +86,49 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def scope_options(command: F) -> F:
-    """MODEL and the options that choose a configuration of it."""
+class Asked(Struct, frozen=True):
+    """MODEL and the options that choose a configuration of it, as they were given."""
+
+    model: str
+    scope: str | None
+    settings: tuple[str, ...]
+    without: tuple[str, ...]
+    faults: tuple[str, ...]
+    network: str | None
+
+    def choose(self) -> Chosen:
+        """Load the model and put it into that configuration. Raises UsageError."""
+        loaded = load_model(self.model)
+        name, found = loaded.scope(self.scope)
+        params = dict(_pair("--set", text) for text in self.settings)
+        budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in self.faults)}
+        with aside():
+            made = partial(
+                loaded.protocol.from_scope, network=self.network, faults=budgets, **params
+            )
+            if off := [*found.without, *self.without]:
+                check_rules(loaded, made(bare(found)), off)
+            protocol = made(found, without=self.without)
+            protocol.node_list()
+            changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
+        return Chosen(loaded, protocol, name, changed)
+
+
+def scope_options(command: Callable[..., int]) -> Callable[..., int]:
+    """MODEL and the options that choose a configuration of it; a command gets them as `asked`."""
+
+    @wraps(command)
+    def asking(
+        model: str,
+        scope: str | None,
+        settings: tuple[str, ...],
+        without: tuple[str, ...],
+        faults: tuple[str, ...],
+        network: str | None,
+        **others: Any,
+    ) -> int:
+        return command(Asked(model, scope, settings, without, faults, network), **others)
+
     for option in reversed(
         [
             click.argument("model"),
@@ -120,8 +162,8 @@ def scope_options(command: F) -> F:
             ),
         ]
     ):
-        command = option(command)
-    return command
+        asking = option(asking)
+    return asking
 
 
 format_option = click.option(
@@ -142,31 +184,6 @@ def limit_options(command: F) -> F:
     ):
         command = option(command)
     return command
-
-
-def choose(
-    model: str,
-    scope: str | None,
-    settings: tuple[str, ...],
-    without: tuple[str, ...],
-    faults: tuple[str, ...],
-    network: str | None,
-) -> Chosen:
-    """Load the model and put it into the configuration that the options ask for."""
-    loaded = load_model(model)
-    name, found = loaded.scope(scope)
-    params = dict(_pair("--set", text) for text in settings)
-    budgets = {k: _count(k, v) for k, v in (_pair("--fault", t, "1") for t in faults)}
-    with aside():
-        if off := [*found.without, *without]:
-            on = loaded.protocol.from_scope(bare(found), network=network, faults=budgets, **params)
-            check_rules(loaded, on, off)
-        protocol = loaded.protocol.from_scope(
-            found, network=network, faults=budgets, without=without, **params
-        )
-        protocol.node_list()
-        changed = _configuration(protocol) != _configuration(loaded.protocol.from_scope(found))
-    return Chosen(loaded, protocol, name, changed)
 
 
 def _configuration(protocol: Protocol) -> tuple[Any, ...]:

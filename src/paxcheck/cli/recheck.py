@@ -20,6 +20,7 @@ from paxcheck.cli.options import (
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
 from paxcheck.cli.text import configuration
+from paxcheck.engine.alarm import alarm
 from paxcheck.engine.certificate import (
     Certificate,
     certify,
@@ -83,7 +84,7 @@ def command(
             hint="where such a run ends is chance: there is nothing to compare with",
         )
     properties = [p for p in known_properties(protocol) if p.name in old.properties]
-    with aside():
+    with aside(), alarm(bounds):
         verdict = explore(
             System(protocol),
             engine=engine,

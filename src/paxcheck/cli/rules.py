@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from paxcheck.cli.options import choose, format_option, scope_options
+from paxcheck.cli.options import Asked, format_option, scope_options
 from paxcheck.cli.rulebook import Entry, rulebook
 from paxcheck.cli.text import configuration
 from paxcheck.protocol.properties import Property
@@ -18,19 +18,14 @@ from paxcheck.protocol.properties import Property
 @scope_options
 @format_option
 def command(
-    model: str,
-    scope: str | None,
-    settings: tuple[str, ...],
-    without: tuple[str, ...],
-    faults: tuple[str, ...],
-    network: str | None,
+    asked: Asked,
     form: str,
 ) -> int:
     """List the rules and the properties of MODEL in a scope.
 
     A rule is a named guard; `paxcheck check MODEL --without RULE` shows what it is good for.
     """
-    chosen = choose(model, scope, settings, without, faults, network)
+    chosen = asked.choose()
     entries = rulebook(chosen.model, chosen.protocol)
     properties = chosen.protocol.properties()
     if form == "json":

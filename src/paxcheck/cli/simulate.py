@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from paxcheck.cli import report
-from paxcheck.cli.options import choose, format_option, limit_options, limits, scope_options
+from paxcheck.cli.options import Asked, format_option, limit_options, limits, scope_options
 from paxcheck.cli.progress import clear_line, reporter
 from paxcheck.cli.streams import aside
+from paxcheck.engine.alarm import alarm
 from paxcheck.engine.simulate import simulate
 from paxcheck.protocol.system import System
 
@@ -34,12 +35,7 @@ from paxcheck.protocol.system import System
 @limit_options
 @format_option
 def command(
-    model: str,
-    scope: str | None,
-    settings: tuple[str, ...],
-    without: tuple[str, ...],
-    faults: tuple[str, ...],
-    network: str | None,
+    asked: Asked,
     seed: int,
     walks: int,
     steps: int,
@@ -55,16 +51,17 @@ def command(
     Exit codes: 0 every property that was asked for is a witness, and each was found, 1 violated,
     2 bad usage or input, 3 undetermined.
     """
-    chosen = choose(model, scope, settings, without, faults, network)
+    chosen = asked.choose()
     properties = chosen.properties(names)
-    with aside():
+    bounds = limits(**limit_values)
+    with aside(), alarm(bounds):
         verdict = simulate(
             System(chosen.protocol),
             seed=seed,
             walks=walks,
             steps=steps,
             properties=properties,
-            limits=limits(**limit_values),
+            limits=bounds,
             report=reporter(),
         )
     clear_line()

@@ -16,6 +16,7 @@ import msgspec
 
 from paxcheck.engine.limits import Limits
 from paxcheck.engine.verdict import Verdict
+from paxcheck.misfit import misfit
 from paxcheck.protocol.errors import UsageError
 from paxcheck.protocol.protocol import Protocol
 
@@ -106,16 +107,37 @@ def certify(
 def read_certificate(path: Path) -> Certificate:
     """Read a certificate. Raises UsageError for anything that is none."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Certificate)
+        content = path.read_bytes()
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
+    try:
+        found = msgspec.json.decode(content, type=Certificate)
     except (msgspec.DecodeError, RecursionError) as problem:
-        raise UsageError(f"{path} is not a certificate: {problem}") from None
+        _refuse_other_kinds(path, content)
+        raise UsageError(
+            f"{path} is not a certificate: {misfit(problem, Certificate)}",
+            hint="paxcheck check MODEL --certificate FILE writes one",
+        ) from None
     if found.certificate != FORMAT:
         raise UsageError(
             f"{path} is version {found.certificate} of the format; this paxcheck reads {FORMAT}"
         )
     return found
+
+
+def _refuse_other_kinds(path: Path, content: bytes) -> None:
+    """A file of ours that is something else: say what, and what reads it."""
+    try:
+        header = msgspec.json.decode(content.partition(b"\n")[0], type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return
+    if "paxcheck" not in header or "kind" not in header:
+        return
+    run = header["kind"] in ("behavior", "trace")
+    raise UsageError(
+        f"{path} is {'a saved run' if run else 'a log'}, not a certificate",
+        hint=f"paxcheck {'show' if run else 'validate'} {path} reads it",
+    )
 
 
 def write_certificate(path: Path, certificate: Certificate) -> None:

@@ -77,7 +77,7 @@ class Watch:
         now = time.perf_counter()
         seconds, most = now - self.started, self.limits.seconds
         if most is not None and seconds >= most:
-            return f"the limit of {most:g} second{'' if most == 1 else 's'} was reached"
+            return out_of_time(most)
         if now < self._next:
             return None
         self._next = now + self._every
@@ -87,6 +87,11 @@ class Watch:
         if self.limits.memory is not None and memory >= self.limits.memory:
             return f"the limit of {self.limits.memory / 2**20:,.0f} MiB of memory was reached"
         return None
+
+
+def out_of_time(seconds: float) -> str:
+    """The reason to stop when so many seconds are over."""
+    return f"the limit of {seconds:g} second{'' if seconds == 1 else 's'} was reached"
 
 
 def resident_memory() -> int:

@@ -79,8 +79,8 @@ class Search:
         self.judge.state(next(iter(self.number)), (0, None))
         try:
             stopped = self._search(stop_at_first)
-        except KeyboardInterrupt:
-            stopped = "it was interrupted"
+        except KeyboardInterrupt as stop:
+            stopped = str(stop) or "it was interrupted"
         except MemoryError:
             stopped = "the machine has no more memory"
         return Verdict(

@@ -75,8 +75,8 @@ def simulate(
             if reason or judge.violated:
                 stopped = reason or "the simulation ends at the first violation"
                 break
-    except KeyboardInterrupt:
-        stopped = "it was interrupted"
+    except KeyboardInterrupt as stop:
+        stopped = str(stop) or "it was interrupted"
     behaviors = {name: place for name, (place, _) in judge.found.items()}
     verdict = Verdict(
         engine=f"simulation (seed {seed})",

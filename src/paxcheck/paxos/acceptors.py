@@ -39,6 +39,7 @@ class PromiseNeverGoesBack(_Floor):
     name = "promise-never-goes-back"
     memory = True
     needs = "promises that acceptors send"
+    lacks = "no acceptor promises after another promise or vote"
 
     def on_Promised(self, fact: Promised) -> Breach | None:
         key = self.key(fact.node, fact.slot)
@@ -46,6 +47,7 @@ class PromiseNeverGoesBack(_Floor):
         # Also when it went back: one step back is one violation, not one for each later promise.
         self.floor[key] = (fact.ballot, fact)
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot >= old[0]:
@@ -75,7 +77,8 @@ class NoVoteBelowPromise(_Floor):
 
     name = "no-vote-below-promise"
     memory = True
-    needs = "promises and votes that acceptors send"
+    needs = "votes that acceptors send"
+    lacks = "no acceptor votes after a promise or another vote"
 
     def on_Promised(self, fact: Promised) -> None:
         key = self.key(fact.node, fact.slot)
@@ -91,6 +94,7 @@ class NoVoteBelowPromise(_Floor):
         old = self.floor.get(key)
         self.floor[key] = (fact.ballot, fact)
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot >= old[0]:
@@ -116,11 +120,45 @@ class _Reports(Monitor):
         self.per_slot = declaration.promise == "slot"
         self.judged = self.per_slot or (declaration.promise == "all" and declaration.reports_all)
 
+    def told(self, fact: Promised) -> bool:
+        """Whether a promise tells the acceptor's vote in whatever slot it speaks of."""
+        if fact.votes is not None and not self.judged:
+            self.doubt("it is not said that a promise reports the votes of all slots")
+        return fact.votes is not None and self.judged
+
     def slots(self, fact: Promised, known: Iterable[Slot]) -> Iterable[Slot]:
         """The slots that a promise speaks of; `known`: those that matter."""
         if self.per_slot:
             return (fact.slot,)  # whatever slot the reported votes name
         return sorted({*known, *[v.slot for v in fact.votes or ()]}, key=str)
+
+
+class _Report:
+    """The votes that a promise reports, by slot: it may be asked about thousands."""
+
+    __slots__ = ("_votes", "fact")
+
+    def __init__(self, fact: Promised) -> None:
+        self.fact = fact
+        self._votes: dict[Slot, list[VoteReported]] = {}
+        for reported in fact.votes or ():
+            self._votes.setdefault(reported.slot, []).append(reported)
+
+    def latest(self, slot: Slot, below: bool = False) -> tuple[Any, str | None] | None:
+        """The highest vote for a slot; `below`: before the promise's own ballot."""
+        best: VoteReported | None = None
+        for key in dict.fromkeys((None, self.fact.slot, slot)):
+            for told in self._votes.get(key, ()):
+                if below and told.ballot >= self.fact.ballot:
+                    continue
+                if best is None or told.ballot > best.ballot:
+                    best = told
+        return best and (best.ballot, best.value)
+
+    def since(self, slot: Slot) -> bool:
+        """Whether a vote in the promise's own ballot is told: then it is a repeated answer."""
+        told = self.latest(slot)
+        return told is not None and told[0] >= self.fact.ballot
 
 
 class OnePromisePerBallot(_Reports):
@@ -135,7 +173,7 @@ class OnePromisePerBallot(_Reports):
         self.last: dict[tuple[str, Slot], Promised] = {}
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or not self.judged:
+        if not self.told(fact):
             return None
         key = (fact.node, fact.slot)
         old = self.last.get(key)
@@ -143,12 +181,13 @@ class OnePromisePerBallot(_Reports):
         self.checks += 1
         if old is None or old.ballot != fact.ballot:
             return None
+        first, second = _Report(old), _Report(fact)
         for slot in self.slots(fact, [v.slot for v in old.votes or ()]):
             # A repeated answer may report a vote in this very ballot: it came after the promise,
             # and what it replaced is no longer known.
-            if any(_since(promise, slot) for promise in (old, fact)):
+            if first.since(slot) or second.since(slot):
                 continue
-            before, after = _latest(old, slot, below=True), _latest(fact, slot, below=True)
+            before, after = first.latest(slot, below=True), second.latest(slot, below=True)
             broken = properties.one_promise_per_ballot(
                 [
                     PromisedRecord(fact.node, number(fact.ballot), before and vote(*before)),
@@ -165,34 +204,35 @@ class HonestPromise(_Reports):
 
     name = "honest-promise"
     memory = True
-    needs = "votes, and promises with the votes that they report"
+    needs = "promises with the votes that they report"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.voted: dict[str, dict[Slot, VoteCast]] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
-        if fact.source != "state":
+        if self.judged and fact.source != "state":
             self.voted.setdefault(fact.node, {})[fact.slot] = fact
 
     def on_Promised(self, fact: Promised) -> Breach | None:
-        if fact.votes is None or not self.judged:
+        if not self.told(fact):
             return None
         self.checks += 1
+        report = _Report(fact)
         voted = self.voted.get(fact.node, {})
         for slot in self.slots(fact, voted):
-            found = self._judge(fact, slot, voted.get(slot))
+            found = self._judge(report, slot, voted.get(slot))
             if found:
                 return found
         return None
 
-    def _judge(self, fact: Promised, slot: Slot, cast: VoteCast | None) -> Breach | None:
+    def _judge(self, report: _Report, slot: Slot, cast: VoteCast | None) -> Breach | None:
         if cast is None or cast.value is None:
             return None
-        told = _latest(fact, slot)
+        fact, told = report.fact, report.latest(slot)
         if told is not None and told[1] is None:
             return None
-        if cast.ballot >= fact.ballot and not _since(fact, slot):
+        if cast.ballot >= fact.ballot and not report.since(slot):
             return None  # an answer from before that vote, sent once more
         broken = properties.honest_promise(
             fact.node, vote(cast.ballot, cast.value), told and vote(*told)
@@ -212,6 +252,7 @@ class DurableAcceptor(_Floor):
     name = "durable-acceptor"
     memory = True
     needs = "the promise or the vote in an acceptor's state"
+    lacks = "no acceptor's state shows its promise or its vote a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -222,6 +263,7 @@ class DurableAcceptor(_Floor):
         old = self.floor.get(key)
         self.floor[key] = (fact.ballot, fact)
         if old is None or old[0] is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot is not None and fact.ballot >= old[0]:
@@ -243,6 +285,7 @@ class DurableAcceptor(_Floor):
         old = self.vote.get(key)
         self.vote[key] = fact
         if old is None or old.ballot is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.ballot is not None and fact.ballot >= old.ballot:
@@ -256,23 +299,6 @@ class DurableAcceptor(_Floor):
             before=f"voted {was}",
             after=f"voted {now}",
         )
-
-
-def _latest(fact: Promised, slot: Slot, below: bool = False) -> tuple[Any, str | None] | None:
-    """The highest vote that a promise reports for a slot; `below`: before its own ballot."""
-    votes: list[VoteReported] = [
-        v
-        for v in fact.votes or ()
-        if v.slot in (None, fact.slot, slot) and (not below or v.ballot < fact.ballot)
-    ]
-    best = max(votes, key=lambda v: v.ballot, default=None)
-    return best and (best.ballot, best.value)
-
-
-def _since(fact: Promised, slot: Slot) -> bool:
-    """Whether a promise reports a vote in its own ballot: then it is a repeated answer."""
-    told = _latest(fact, slot)
-    return told is not None and told[0] >= fact.ballot
 
 
 ACCEPTORS: tuple[type[Monitor], ...] = (

@@ -29,7 +29,8 @@ class MessageCausality(Monitor):
     """
 
     name = "message-causality"
-    needs = "messages with ids, sent and received, in the whole log of the sender"
+    needs = "messages with ids"
+    lacks = "no message is received"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -44,6 +45,7 @@ class MessageCausality(Monitor):
         if fact.mid is None:
             return
         self.shows_sends = True
+        self.alone += 1
         if fact.node in self.behind:
             self.behind[fact.node].append(fact)
         else:

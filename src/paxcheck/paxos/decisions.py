@@ -14,10 +14,13 @@ from paxcheck.paxos.facts import (
     Config,
     Decided,
     Fact,
+    Promised,
     Proposed,
+    Received,
     Valid,
     VoteCast,
 )
+from paxcheck.paxos.groups import NOBODY, Group
 from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
 from paxcheck.paxos.numbers import number, vote
 
@@ -29,6 +32,7 @@ class Agreement(Monitor):
 
     name = "agreement"
     needs = "decisions with their values"
+    lacks = "no slot is decided a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -39,6 +43,7 @@ class Agreement(Monitor):
             return None
         first = self.first.setdefault(fact.slot, fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.value == fact.value:
@@ -58,7 +63,8 @@ class ChosenOnce(Monitor):
     """No two values have the votes of a quorum in one slot, in whatever ballots."""
 
     name = "chosen-once"
-    needs = "votes with their values, and the members"
+    needs = "votes with their values"
+    lacks = "no value has the votes of a quorum"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -79,6 +85,7 @@ class ChosenOnce(Monitor):
         votes[fact.node] = fact
         who = {name for name, cast in votes.items() if cast.value == fact.value}
         if not members.is_quorum(who):
+            self.alone += 1
             return None
         self.checks += 1
         self.quorums += 1
@@ -117,12 +124,13 @@ class DecisionNeedsQuorum(Monitor):
     """A proposer takes its value as decided only after a quorum voted for it."""
 
     name = "decision-needs-quorum"
-    needs = "a proposer's proposals, the votes that it receives, its decisions, and the members"
+    needs = "decisions"
+    lacks = "no decision names a ballot in which its node asked for votes"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.tallies: dict[tuple[str, Slot], _Tally] = {}
-        self.cast: dict[tuple[Slot, Any], set[str]] = {}
+        self.cast: dict[tuple[Slot, Any], Group] = {}
         self.open: list[tuple[Breach, _Tally, set[str], Config]] = []
         self.hears: set[str] = set()
 
@@ -136,7 +144,8 @@ class DecisionNeedsQuorum(Monitor):
             self.tallies[fact.node, fact.slot] = _Tally(fact)
 
     def on_VoteCast(self, fact: VoteCast) -> None:
-        self.cast.setdefault((fact.slot, fact.ballot), set()).add(fact.node)
+        key = fact.slot, fact.ballot
+        self.cast[key] = self.world.groups.add(self.cast.get(key, NOBODY), fact.node)
         tally = self.tallies.get((fact.node, fact.slot))
         if tally is not None and tally.proposal.ballot == fact.ballot:
             tally.heard.setdefault(fact.node, fact)
@@ -153,9 +162,11 @@ class DecisionNeedsQuorum(Monitor):
     def on_Decided(self, fact: Decided) -> None:
         tally = self.tallies.get((fact.node, fact.slot))
         if tally is None or tally.short:
+            self.alone += 1
             return
         del self.tallies[fact.node, fact.slot]
         if fact.ballot is None or tally.proposal.ballot != fact.ballot:
+            self.alone += 1
             return
         members = self.world.members(fact.node)
         why = "the members are not known" if members is None else self.world.lost_lines(fact.node)
@@ -184,10 +195,9 @@ class DecisionNeedsQuorum(Monitor):
         """A vote that was sent, and whose receipt is nowhere in the log, may have arrived."""
         for found, tally, who, members in self.open:
             proposal = tally.proposal
-            cast = self.cast.get((proposal.slot, proposal.ballot), set())
-            lost = cast - set(tally.heard)
-            if self.world.numbered(found.fact):
-                lost.clear()
+            cast = self.cast.get((proposal.slot, proposal.ballot), NOBODY)
+            numbered = self.world.numbered(found.fact)
+            lost = NOBODY if numbered else cast - tally.heard.keys()
             unheard = proposal.node not in self.hears or self.world.excused(found.fact)
             if unheard or (lost and members.is_quorum(who | lost)):
                 self.checks -= 1
@@ -205,29 +215,38 @@ class DecidedWasChosen(Monitor):
     """
 
     name = "decided-was-chosen"
-    needs = "whole logs of all members from their first start: votes, decisions, and the members"
+    needs = "decisions with their values"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
-        self.votes: dict[Slot, dict[tuple[Any, str], set[str]]] = {}
-        self.heard: dict[tuple[Slot, Any], set[str]] = {}
+        self.votes: dict[tuple[Slot, Any, str], Group] = {}
+        self.unsaid: dict[tuple[Slot, Any], Group] = {}  # votes of which the log has no value
+        self.shows_votes = False  # whether the log shows who votes
+        self.heard: dict[tuple[Slot, Any], Group] = {}
         self.decided: dict[tuple[Slot, str], Decided] = {}
 
     def on_VoteCast(self, fact: VoteCast) -> None:
+        self.shows_votes = True
         if fact.value is not None:
-            slot = self.votes.setdefault(fact.slot, {})
-            slot.setdefault((fact.ballot, fact.value), set()).add(fact.node)
+            key = fact.slot, fact.ballot, fact.value
+            self.votes[key] = self.world.groups.add(self.votes.get(key, NOBODY), fact.node)
+        elif fact.ballot is not None:
+            at = fact.slot, fact.ballot
+            self.unsaid[at] = self.world.groups.add(self.unsaid.get(at, NOBODY), fact.node)
 
     def on_AnswerHeard(self, fact: AnswerHeard) -> None:
         # A vote that was received was cast, even where a crash took the voter's own line away.
         if fact.kind == "accepted" and fact.granted and fact.ballot is not None:
-            self.heard.setdefault((fact.slot, fact.ballot), set()).add(fact.sender)
+            key = fact.slot, fact.ballot
+            self.heard[key] = self.world.groups.add(self.heard.get(key, NOBODY), fact.sender)
 
     def on_Decided(self, fact: Decided) -> None:
         if fact.value is not None:
             self.decided.setdefault((fact.slot, fact.value), fact)
 
     def end(self) -> Iterable[Breach]:
+        chosen = self._chosen()
+        possible = self._possible(chosen)
         for (slot, value), fact in self.decided.items():
             members = self.world.members(fact.node)
             if members is None:
@@ -237,19 +256,67 @@ class DecidedWasChosen(Monitor):
             if partial:
                 self.doubt(f"the log of {partial[0]} is not known from its first start")
                 continue
+            if (slot, value) in chosen:
+                self.checks += 1
+                self.quorums += 1
+                continue
+            if (slot, value) in possible:
+                self.doubt("the log does not show whose votes these were, or for what value")
+                continue
             self.checks += 1
-            votes = self.votes.get(slot, {})
-            for (ballot, voted), who in votes.items():
-                everyone = who | self.heard.get((slot, ballot), set())
-                if voted == value and members.is_quorum(everyone):
-                    self.quorums += 1
-                    break
-            else:
-                yield self.breach(
-                    f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
-                    f"quorum of {members} for it",
-                    fact,
-                )
+            yield self.breach(
+                f"{fact.node} decided {value}{where(slot)}, and no ballot has the votes of a "
+                f"quorum of {members} for it",
+                fact,
+            )
+
+    def _chosen(self) -> set[tuple[Slot, str]]:
+        """The decisions that some ballot has the votes of a quorum for, as their nodes count."""
+        found: set[tuple[Slot, str]] = set()
+        for (slot, ballot, value), who in self.votes.items():
+            key = slot, value
+            fact = self.decided.get(key)
+            if fact is None or key in found:
+                continue
+            members = self.world.members(fact.node)
+            heard = self.heard.get((slot, ballot), NOBODY)
+            if members is not None and members.is_quorum(who | heard):
+                found.add(key)
+        return found
+
+    def _possible(self, chosen: set[tuple[Slot, str]]) -> set[tuple[Slot, str]]:
+        """Other decisions for which there may be such votes, by what the log leaves out.
+
+        A vote may be without its value; one that was received tells no value; and a log that shows
+        no vote at all leaves them all out.
+        """
+        others = {key: fact for key, fact in self.decided.items() if key not in chosen}
+        if not others:
+            return set()
+        told: dict[Slot, dict[Any, dict[str, Group]]] = {}
+        for slot, ballot in (*self.unsaid, *self.heard):
+            told.setdefault(slot, {})[ballot] = {}
+        for (slot, ballot, value), who in self.votes.items():
+            told.setdefault(slot, {}).setdefault(ballot, {})[value] = who
+        return {
+            key
+            for key, fact in others.items()
+            if self._may_be(fact, told.get(fact.slot) or {None: {}})
+        }
+
+    def _may_be(self, fact: Decided, told: dict[Any, dict[str, Group]]) -> bool:
+        members = self.world.members(fact.node)
+        if members is None:
+            return False
+        silent = NOBODY if self.shows_votes else members.everyone()
+        for ballot, values in told.items():
+            at = fact.slot, ballot
+            unsaid = self.unsaid.get(at, NOBODY) | self.heard.get(at, NOBODY)
+            others = NOBODY.union(*[who for value, who in values.items() if value != fact.value])
+            right = values.get(fact.value or "", NOBODY)
+            if members.is_quorum(silent | right | (unsaid - others)):
+                return True
+        return False
 
 
 class Validity(Monitor):
@@ -257,11 +324,13 @@ class Validity(Monitor):
 
     name = "validity"
     needs = "the values that clients give"
+    lacks = "nothing is decided"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.valid: set[str] = set()
         self.decided: dict[str, Decided] = {}
+        self.named: set[str] = set()  # who sends something, by the lines of others
 
     def on_Valid(self, fact: Valid) -> None:
         self.valid.add(fact.value)
@@ -270,16 +339,33 @@ class Validity(Monitor):
         if fact.value is not None:
             self.decided.setdefault(fact.value, fact)
 
+    def on_Received(self, fact: Received) -> None:
+        self.named.add(fact.sender)
+
+    def on_Promised(self, fact: Promised) -> None:
+        if fact.to is not None:
+            self.named.add(fact.to)
+
     def end(self) -> Iterable[Breach]:
         if not self.valid:
             return
         if self.world.declaration.starts_late or self.world.lost:
             self.doubt("the log may begin after clients gave values")
             return
+        self.alone += not self.decided
+        absent = self._absent()
         for value, fact in self.decided.items():
+            if value not in self.valid and absent:
+                self.doubt(f"the log has no lines of {min(absent)}")
+                continue
             self.checks += 1
             if value not in self.valid:
                 yield self.breach(f"{fact.node} decided {value}, and no client gave it", fact)
+
+    def _absent(self) -> set[str]:
+        """Nodes whose log is not here: a client may have given them a value."""
+        members = self.world.config.everyone() if self.world.config else frozenset[str]()
+        return (self.named | members) - {n for n, view in self.world.nodes.items() if view.inc}
 
 
 DECISIONS: tuple[type[Monitor], ...] = (

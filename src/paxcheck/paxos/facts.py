@@ -17,6 +17,7 @@ does not.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -45,13 +46,16 @@ class Config(msgspec.Struct, frozen=True):
     size: int | None = None
     partial: bool = False
 
-    def is_quorum(self, names: set[str] | frozenset[str]) -> bool:
+    def is_quorum(self, names: AbstractSet[str]) -> bool:
         """Whether these nodes are a quorum of every set; of some larger set, where it may be."""
-        if self.partial:
-            return all(len(names) > len(voters | names) // 2 for voters in self.sets)
-        return all(
-            len(names & voters) >= (self.size or len(voters) // 2 + 1) for voters in self.sets
-        )
+        for voters in self.sets:
+            if self.partial:
+                enough = len(names) > len(voters | names) // 2
+            else:
+                enough = len(names & voters) >= (self.size or len(voters) // 2 + 1)
+            if not enough:
+                return False
+        return True
 
     def everyone(self) -> frozenset[str]:
         """All voters of all sets."""
@@ -69,7 +73,6 @@ def config(*sets: Any, size: int | None = None, partial: bool = False) -> Config
 class Fact(
     msgspec.Struct,
     frozen=True,
-    kw_only=True,
     gc=False,
     tag=True,
     tag_field="fact",
@@ -89,8 +92,8 @@ class Fact(
     file: str = ""
     inc: int = 0
     seq: int | None = None
-    mid: str | int | None = None
     time: float | None = None
+    mid: str | int | None = None
 
 
 # --- life of a node -------------------------------------------------------------------------

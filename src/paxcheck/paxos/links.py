@@ -17,22 +17,18 @@ class MessageIntegrity(Monitor):
 
     name = "message-integrity"
     needs = "message ids and contents, where they are sent and where they are received"
+    lacks = "no message shows a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.other: dict[str | int, Sent | Received] = {}
 
-    def on_Sent(self, fact: Sent) -> Breach | None:
-        return self._match(fact)
-
-    def on_Received(self, fact: Received) -> Breach | None:
-        return self._match(fact)
-
-    def _match(self, fact: Sent | Received) -> Breach | None:
+    def on_Sent(self, fact: Sent | Received) -> Breach | None:
         if fact.mid is None or fact.content is None:
             return None
         first = self.other.setdefault(fact.mid, fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.content != fact.content:
@@ -45,6 +41,8 @@ class MessageIntegrity(Monitor):
         if type(first) is not type(fact) and not self.world.declaration.duplicates:
             del self.other[fact.mid]
         return None
+
+    on_Received = on_Sent
 
 
 LINKS: tuple[type[Monitor], ...] = (MessageIntegrity,)

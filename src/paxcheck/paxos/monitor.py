@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, cast
 import msgspec
 
 from paxcheck.paxos.facts import Booted, Config, Declaration, Fact, LinesLost, Members
+from paxcheck.paxos.groups import Groups
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,7 @@ class Observed:
         self.lost = False  # lines of some node are missing
         self.holes: dict[str, Fact] = {}  # where lines of a node were first found missing
         self.indexes: dict[type[Index], Index] = {}
+        self.groups = Groups()
 
     def node(self, name: str) -> NodeView:
         """The view of a node, made when it is first asked for."""
@@ -150,19 +152,22 @@ class Monitor(Index):
     """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
-    `needs`: the evidence without which nothing can be judged, in words. `memory`: it is about what
-    one node must remember, so a restart between two contradicting facts is a durability fault.
-    `unsure` collects what the log could not decide.
+    `needs`: the evidence without which nothing can be judged, in words. `alone`: how often there
+    was some, and nothing to compare it with; `lacks`: what was missing for that, in words.
+    `memory`: it is about what one node must remember, so a restart between two contradicting facts
+    is a durability fault. `unsure` collects what the log could not decide.
     """
 
     name: ClassVar[str] = ""
     needs: ClassVar[str] = ""
+    lacks: ClassVar[str] = ""
     memory: ClassVar[bool] = False
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
         self.checks: int = 0
         self.quorums: int = 0
+        self.alone: int = 0
         self.unsure: dict[str, int] = {}
 
     def end(self) -> Iterable[Breach]:

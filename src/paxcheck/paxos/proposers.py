@@ -24,11 +24,14 @@ from paxcheck.paxos.facts import (
     VoteCast,
     VoteReported,
 )
+from paxcheck.paxos.groups import NOBODY, Group
 from paxcheck.paxos.history import Promised as PromisedRecord
 from paxcheck.paxos.history import Proposed as ProposedRecord
 from paxcheck.paxos.history import Voted
 from paxcheck.paxos.monitor import Breach, Monitor, Observed, ballot_text, where
 from paxcheck.paxos.numbers import number, vote
+from paxcheck.paxos.traffic import Receivers
+from paxcheck.paxos.vocabulary import Vote
 
 Slot = int | str | None
 
@@ -38,6 +41,7 @@ class OneValuePerBallot(Monitor):
 
     name = "one-value-per-ballot"
     needs = "proposals or votes with their values"
+    lacks = "no ballot has a second proposal or vote"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -49,6 +53,7 @@ class OneValuePerBallot(Monitor):
             return None
         first = self.first.setdefault((fact.slot, fact.ballot), fact)
         if first is fact:
+            self.alone += 1
             return None
         self.checks += 1
         if first.value == value or first.value is None:
@@ -116,13 +121,23 @@ class OneProposerPerBallot(Monitor):
 class _Phase1:
     """One proposer's attempt: its ballot, and who promised it."""
 
-    __slots__ = ("ballot", "fact", "heard", "judged")
+    __slots__ = ("_reports", "ballot", "fact", "heard", "judged")
 
     def __init__(self, fact: Campaigned) -> None:
         self.fact = fact
         self.ballot = fact.term
         self.heard: dict[str, Fact] = {fact.node: fact} if fact.self_vote else {}
         self.judged: set[Slot] = set()
+        self._reports: dict[str, dict[Slot, VoteReported]] = {}
+
+    def reported(self, answer: AnswerHeard, slot: Slot) -> Vote | None:
+        """The latest vote that one of `heard` reports for a slot: it is asked for thousands."""
+        if not answer.votes:
+            return None
+        found = self._reports.get(answer.sender)
+        if found is None:
+            found = self._reports[answer.sender] = _by_slot(answer.votes)
+        return _latest(found, slot)
 
 
 class _Attempts(Monitor):
@@ -179,15 +194,23 @@ class ProposalNeedsQuorum(_Attempts):
     """A proposer asks for votes only after a quorum promised its ballot."""
 
     name = "proposal-needs-quorum"
-    needs = "prepares, the promises that a proposer receives, and the members"
+    needs = "proposals"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
-        self.promised: dict[tuple[Slot, Any], set[str]] = {}
+        self.promised: dict[tuple[Slot, Any], Group] = {}
+        self.receivers = world.share(Receivers)
+        self.hears = False  # whether the log shows any answer that is received
         self.open: list[tuple[Breach, _Phase1, Config, Proposed]] = []
 
+    def on_AnswerHeard(self, fact: AnswerHeard) -> None:
+        if fact.sender != fact.node:
+            self.hears = True
+        super().on_AnswerHeard(fact)
+
     def on_Promised(self, fact: Promised) -> None:
-        self.promised.setdefault((fact.slot, fact.ballot), set()).add(fact.node)
+        key = fact.slot, fact.ballot
+        self.promised[key] = self.world.groups.add(self.promised.get(key, NOBODY), fact.node)
 
     def on_Proposed(self, fact: Proposed) -> None:
         case = self.first_proposal(fact)
@@ -214,17 +237,18 @@ class ProposalNeedsQuorum(_Attempts):
     def end(self) -> Iterable[Breach]:
         """A promise that was sent, and whose receipt is nowhere in the log, may have arrived."""
         for found, attempt, members, fact in self.open:
-            said = self.promised.get((fact.slot, fact.ballot), set())
-            said = said | self.promised.get((None, fact.ballot), set())
-            lost = said - set(attempt.heard)
-            if self.world.numbered(fact):
-                lost.clear()
+            said = self.promised.get((fact.slot, fact.ballot), NOBODY)
+            said = said | self.promised.get((None, fact.ballot), NOBODY)
+            lost = NOBODY if self.world.numbered(fact) else said - attempt.heard.keys()
             seen = {str(f.sender) for f in found.evidence if isinstance(f, AnswerHeard)}
             if attempt.fact.self_vote:
                 seen.add(fact.node)
             if self.world.excused(fact) or (lost and members.is_quorum(seen | lost)):
                 self.checks -= 1
                 self.doubt("the receipt of a promise is not in the log")
+            elif not self.hears and not self.receivers.names:
+                self.checks -= 1
+                self.doubt("the log never shows that an answer is received")
             else:
                 yield found
         self.open.clear()
@@ -234,7 +258,7 @@ class AdoptsHighestVote(_Attempts):
     """A proposer takes the value of the latest vote that its quorum reported."""
 
     name = "adopts-highest-vote"
-    needs = "the votes that promises report, and the values that are proposed"
+    needs = "proposals"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -258,15 +282,16 @@ class AdoptsHighestVote(_Attempts):
             return
         self.checks += 1
         ballot = number(fact.ballot)
-        promises = [
-            PromisedRecord(f.sender, ballot, _report(f.votes or (), fact.slot)) for f in answers
-        ]
+        told = [(f, attempt.reported(f, fact.slot)) for f in answers]
+        if not any(latest for _, latest in told):
+            return  # then every value is right
+        promises = [PromisedRecord(f.sender, ballot, latest) for f, latest in told]
         broken = properties.safe_value(ballot, fact.value, promises, members.is_quorum)
         if broken is None:
             return
         found = self.breach(
             f"{fact.node}: {broken.reason}{where(fact.slot)}",
-            *[f for f in answers if _report(f.votes or (), fact.slot)],
+            *[f for f, latest in told if latest],
             fact,
         )
         self.open.append((found, fact, answers, members))
@@ -302,12 +327,26 @@ class AdoptsHighestVote(_Attempts):
         self.open.clear()
 
 
-def _report(votes: tuple[VoteReported, ...], slot: Slot) -> Any:
-    best: VoteReported | None = None
+def _report(votes: tuple[VoteReported, ...], slot: Slot) -> Vote | None:
+    return _latest(_by_slot(votes), slot)
+
+
+def _by_slot(votes: tuple[VoteReported, ...]) -> dict[Slot, VoteReported]:
+    """The latest vote of each slot."""
+    found: dict[Slot, VoteReported] = {}
     for reported in votes:
-        here = reported.slot is None or reported.slot == slot
-        if here and (best is None or reported.ballot > best.ballot):
-            best = reported
+        best = found.setdefault(reported.slot, reported)
+        if reported.ballot > best.ballot:
+            found[reported.slot] = reported
+    return found
+
+
+def _latest(votes: dict[Slot, VoteReported], slot: Slot) -> Vote | None:
+    """The latest vote for a slot; one that names no slot may be for any."""
+    best: VoteReported | None = None
+    for told in (votes.get(slot), votes.get(None)):
+        if told is not None and (best is None or told.ballot > best.ballot):
+            best = told
     return best and vote(best.ballot, best.value)
 
 

@@ -36,6 +36,7 @@ class CommitNeverGoesBack(Monitor):
 
     name = "commit-never-goes-back"
     needs = "commit indices"
+    lacks = "no node shows its commit index a second time in one life"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -50,6 +51,7 @@ class CommitNeverGoesBack(Monitor):
         old = self.last.get(fact.node)
         self.last[fact.node] = fact
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.index >= old.index:
@@ -79,7 +81,7 @@ class CommitNeedsQuorum(Quorums):
     """A leader commits what a quorum has acknowledged."""
 
     name = "commit-needs-quorum"
-    needs = "a leader's commits, the acknowledgements that it receives, and the members"
+    needs = "a leader that commits more than before"
     kind = "append"
     what = "an acknowledgement"
 

@@ -56,7 +56,7 @@ class ElectionNeedsQuorum(Quorums):
     """A leader has heard the votes of a quorum before it leads."""
 
     name = "election-needs-quorum"
-    needs = "campaigns, the votes that a candidate receives, and the members"
+    needs = "nodes that become leader of a term"
     kind = "vote"
     what = "a vote"
 

@@ -113,7 +113,8 @@ class LogMatching(Monitor):
     """Entries of one index and term are the same on all nodes, and so is what is before them."""
 
     name = "log-matching"
-    needs = "entries with index, term and content, of two nodes"
+    needs = "entries with index and term"
+    lacks = "no entry is written a second time, with its content or the entry before it"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -132,6 +133,7 @@ class LogMatching(Monitor):
             self.first[key] = fact
             if before != UNKNOWN:
                 self.previous[key] = (before, fact.node)
+            self.alone += 1
             return None
         old, owner = self.previous.get(key, (UNKNOWN, ""))
         if old == UNKNOWN and before != UNKNOWN:
@@ -180,7 +182,7 @@ class LeaderAppendOnly(Monitor):
     """A leader never overwrites or deletes entries of its own log."""
 
     name = "leader-append-only"
-    needs = "leaders, and the entries that they write"
+    needs = "entries that a leader writes"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -266,7 +268,8 @@ class LeaderCompleteness(Monitor):
     """
 
     name = "leader-completeness"
-    needs = "leaders' commits, and the terms of the entries in leaders' logs"
+    needs = "nodes that become leader of a term"
+    lacks = "no leader comes after one that committed an entry of known term"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -301,6 +304,7 @@ class LeaderCompleteness(Monitor):
         self.leads[fact.node] = fact
         earlier = [best for best in self.best if best[2] < fact.term]
         if not earlier:
+            self.alone += 1
             return None
         if self.world.declaration.entries == "disk":
             self.doubt("the log shows entries as they reach the disk, not as the leader has them")
@@ -329,7 +333,8 @@ class StateMachineSafety(Monitor):
     """No two servers apply different entries at one index."""
 
     name = "state-machine-safety"
-    needs = "entries that are applied, with their content or their term"
+    needs = "entries that are applied"
+    lacks = "no entry is applied a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -347,6 +352,7 @@ class StateMachineSafety(Monitor):
             broken = self._not_in_its_log(fact)
             if broken is None:
                 self.first[fact.index] = fact
+                self.alone += 1
             return broken
         self.checks += 1
         if first.digest == fact.digest and first.term == fact.term:

@@ -61,6 +61,7 @@ class TermNeverGoesBack(_Memory):
 
     name = "term-never-goes-back"
     needs = "the term in a node's state"
+    lacks = "no node's state shows its term a second time"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -73,6 +74,7 @@ class TermNeverGoesBack(_Memory):
         old, then = self.last.get(node, (None, 0))
         self.last[node] = (fact, life)
         if old is None:
+            self.alone += 1
             return None
         self.checks += 1
         if self.world.declaration.stored_first:
@@ -237,6 +239,7 @@ class DurableVote(_Memory):
 
     name = "durable-vote"
     needs = "the vote in a node's state"
+    lacks = "no node's state shows its vote after it voted in that term"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -255,6 +258,7 @@ class DurableVote(_Memory):
         term, candidate, old, life = self.vote.get(fact.node, (fact.term, None, fact, 0))
         self._keep(fact, fact.term, fact.candidate)
         if term != fact.term or candidate is None:
+            self.alone += 1
             return None
         self.checks += 1
         if fact.candidate is not None:

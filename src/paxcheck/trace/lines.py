@@ -58,7 +58,11 @@ def lines_of(
     for number, line in byte_lines(file, copy, name):
         if half is not None and not line.endswith(b"\n"):
             half(number)
-        if text := text_of(line, name, number):
+        try:
+            text = line.decode().strip()
+        except UnicodeDecodeError:
+            text = text_of(line, name, number)  # which says what is wrong
+        if text:
             yield number, text
 
 

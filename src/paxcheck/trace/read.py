@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from paxcheck.misfit import misfit, unreadable
 from paxcheck.plain import count
 from paxcheck.protocol.errors import Where
 from paxcheck.protocol.faults import NODE_FAULTS
@@ -54,6 +55,8 @@ def open_trace(file: str, name: str = "") -> Trace:
     name = name or file
     lines = lines_of(file)
     number, text = next(lines, (1, ""))
+    if not text:
+        raise TraceError("this file is empty", where=Where(name, 1))
     _refuse_other_kinds(name, number, text)
     header = _decode(name, number, text, _HEADER, "the header")
     if header.paxcheck != VERSION:
@@ -122,21 +125,30 @@ def _wrong_message(message: dict[str, Any]) -> str:
     return ""
 
 
-class _Kind(msgspec.Struct):
-    paxcheck: int
-    kind: str
-
-
 def _refuse_other_kinds(name: str, number: int, line: str) -> None:
-    """A file of ours that holds no steps of a model: say what it is."""
+    """A file that holds no steps of a model: say what it is, and what reads it."""
+    where = Where(name, number)
+    if line == "{":
+        raise TraceError(
+            "this is no run of a model: a run has one event a line",
+            where=where,
+            hint=f"is it a certificate? count again with: paxcheck recheck {name}",
+        )
     try:
-        kind = msgspec.json.decode(line, type=_Kind).kind
+        header = msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
-    if kind in ("log", "facts"):
+    if "paxcheck" not in header:
         raise TraceError(
-            f"this is a file of kind {kind}: it tells of an implementation, not of a model",
-            where=Where(name, number),
+            'this is no run of a model: its first line has no "paxcheck"',
+            where=where,
+            hint=f"is it a log of an implementation? judge it with: paxcheck validate {name}",
+        )
+    if header.get("kind") in ("log", "facts"):
+        raise TraceError(
+            f"this is a file of kind {header['kind']}: it tells of an implementation, not of a "
+            "model",
+            where=where,
             hint=f"judge it with: paxcheck validate {name}",
         )
 
@@ -147,9 +159,11 @@ def _decode(name: str, number: int, line: str, decoder: msgspec.json.Decoder[T],
     except msgspec.ValidationError as problem:
         hint = 'the first line must be the header: {"paxcheck": 1, ...}' if number == 1 else ""
         raise TraceError(
-            f"this line is not {what}: {problem}", where=Where(name, number), hint=hint
+            f"this line is not {what}: {misfit(problem, decoder.type)}",
+            where=Where(name, number),
+            hint=hint,
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise TraceError(f"this line is not JSON: {problem}", where=Where(name, number)) from None
+        raise TraceError(f"this line is {unreadable(problem)}", where=Where(name, number)) from None
     refuse_doubles(line, found, name, number)
     return found

@@ -18,6 +18,10 @@ HEADER = '{"paxcheck":1,"kind":"log","family":["paxos"]}'
         ('{"event":"boot","node":"n","inc":0,"time":1,"time":2}', "time"),
         ('{"event":"boot","node":"n","note":{"A b":1,"A b":2}}', "A b"),
         ('{"event":"boot","node":"n","note":{"A":1,"A":2},"note":null}', "A"),
+        # a text that has fewer colons here than when it is written again
+        ('{"event":"request","node":"m","node":"n","value":"\\u0022:"}', "node"),
+        ('{"event":"request","node":"m","node":"n","value":"\\u003a"}', "node"),
+        ('{"event":"request","node":"m","node":"n","value":"\\u003A"}', "node"),
     ],
 )
 def test_refused(line: str, key: str) -> None:

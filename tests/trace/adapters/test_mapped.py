@@ -112,7 +112,11 @@ def test_the_map_that_ships_does_what_the_adapter_does(file: Path) -> None:
         ),
         ('family = ["paxos"]', 'family = ["zab"]', "m.toml: family = ['zab']"),
         ('family = ["paxos"]', "family = [", "m.toml is not TOML: "),
-        ("[common]", "[declaration]\npromise = 3\n[common]", "m.toml: [declaration]: Expected"),
+        (
+            "[common]",
+            "[declaration]\npromise = 3\n[common]",
+            "m.toml: [declaration]: `promise` is a whole number, and must be a text",
+        ),
         ("[common]", "[declaration]\nspeed = 3\n[common]", "m.toml: [declaration]: no key is"),
         *[
             (
@@ -161,7 +165,7 @@ def test_errors_of_the_map(tmp_path: Path, old: str, new: str, message: str) -> 
         ),
         (
             {"what": "vote", "who": "a", "n": [1], "by": "p", "v": 1},
-            "[[fact]] VoteCast: Expected `int | str`, got `array` - at `$.ballot[0]`",
+            "[[fact]] VoteCast: `ballot[0]` is a list, and must be a whole number or a text",
         ),
         (
             {"what": "vote", "who": "a", "n": "10", "by": "p", "v": 1},

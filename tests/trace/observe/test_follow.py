@@ -183,7 +183,7 @@ def test_an_error_after_a_violation_is_a_note() -> None:
     assert verdict.exit_code == 1
     assert verdict.notes == (
         "not all was read: log:4: this line is not an event of a native log: "
-        "JSON is malformed: invalid character (byte 4)",
+        "it is not JSON: invalid character (byte 4)",
     )
 
 

@@ -45,7 +45,7 @@ def promised(node: str, line: int, ballot: Any, **more: Any) -> Fact:
     return Promised(node=node, line=line, ballot=ballot, **more)
 
 
-def voted(node: str, line: int, ballot: Any, value: str = "x", **more: Any) -> Fact:
+def voted(node: str, line: int, ballot: Any, value: str | None = "x", **more: Any) -> Fact:
     return VoteCast(node=node, line=line, ballot=ballot, value=value, **more)
 
 
@@ -65,6 +65,9 @@ def proposed(node: str, line: int, ballot: Any, value: str = "x", **more: Any) -
 def decided(node: str, line: int, value: str, **more: Any) -> Fact:
     return Decided(node=node, line=line, value=value, **more)
 
+
+WHOLE: list[Fact] = [members(), *[Booted(node=n, line=2, first=True) for n in "abc"]]
+"""The logs of all members, from their first start."""
 
 BROKEN: list[tuple[str, list[Fact], int, str]] = [
     (
@@ -205,12 +208,13 @@ BROKEN: list[tuple[str, list[Fact], int, str]] = [
     ),
     (
         "decided-was-chosen",
-        [
-            members(),
-            *[Booted(node=n, line=2, first=True) for n in "abc"],
-            voted("a", 3, 1),
-            decided("c", 4, "x"),
-        ],
+        [*WHOLE, voted("a", 3, 1, None), voted("b", 3, 1, "y"), decided("c", 4, "x")],
+        4,
+        "c decided x, and no ballot has the votes of a quorum of {a, b, c} for it",
+    ),
+    (
+        "decided-was-chosen",
+        [*WHOLE, voted("a", 3, 1), decided("c", 4, "x")],
         4,
         "c decided x, and no ballot has the votes of a quorum of {a, b, c} for it",
     ),
@@ -310,8 +314,78 @@ def test_a_promise_for_all_slots() -> None:
     assert judge("no-vote-below-promise", facts, SLOTS).verdict == "not_observable"
 
 
+def test_a_leader_may_take_over_thousands_of_slots() -> None:
+    """Each report is read once, not once for each slot: a million looks, and not 10^8."""
+    slots = 10_000
+    votes = tuple([VoteReported(1, f"x{slot}", slot) for slot in range(slots)])
+    log: list[Fact] = [members(), *[Booted(node=n, line=2, first=True) for n in "abc"]]
+    log += [voted(n, 3, 1, f"x{slot}", slot=slot) for n in "bc" for slot in range(slots)]
+    log += [campaign("a", 4, 2)]
+    log += [promised(n, 5, 2, to="a", votes=votes) for n in "bc"]
+    log += [heard("a", 6, n, 2, votes=votes) for n in "bc"]
+    log += [proposed("a", 7, 2, f"x{slot}", slot=slot) for slot in range(slots - 1)]
+    log += [proposed("a", 8, 2, "other", slot=slots - 1)]
+    declaration = msgspec.structs.replace(ALL_SLOTS, reports_all=True)
+    adopts = judge("adopts-highest-vote", log, declaration)
+    assert (adopts.checks, adopts.count) == (slots, 1)
+    assert adopts.violations[0].message == (
+        "a: ballot 2 proposes other, but b reported x9999@1; c reported x9999@1 in slot 9999"
+    )
+    honest = judge("honest-promise", log, declaration)
+    assert (honest.checks, honest.verdict) == (2, "ok")
+
+
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
     ("agreement", [], "the log does not show decisions with their values"),
+    ("agreement", [decided("a", 2, "x")], "nothing to compare: no slot is decided a second time"),
+    (
+        "promise-never-goes-back",
+        [promised("a", 2, 1), voted("a", 3, 1)],
+        "nothing to compare: no acceptor promises after another promise or vote",
+    ),
+    (
+        "promise-never-goes-back",
+        [voted("a", 3, 1)],
+        "the log does not show promises that acceptors send",
+    ),
+    (
+        "no-vote-below-promise",
+        [voted("a", 3, 1)],
+        "nothing to compare: no acceptor votes after a promise or another vote",
+    ),
+    (
+        "durable-acceptor",
+        [PromiseHeld(node="a", line=2, ballot=1)],
+        "nothing to compare: no acceptor's state shows its promise or its vote a second time",
+    ),
+    (
+        "one-value-per-ballot",
+        [proposed("p", 2, 1)],
+        "nothing to compare: no ballot has a second proposal or vote",
+    ),
+    (
+        "chosen-once",
+        [members(), voted("a", 3, 1)],
+        "nothing to compare: no value has the votes of a quorum",
+    ),
+    ("chosen-once", [voted("a", 3, 1)], "the members are not known"),
+    (
+        "decision-needs-quorum",
+        [members(), decided("a", 3, "x", ballot=1)],
+        "nothing to compare: no decision names a ballot in which its node asked for votes",
+    ),
+    ("validity", [decided("a", 2, "x")], "the log does not show the values that clients give"),
+    ("validity", [Valid(node="a", line=2, value="x")], "nothing to compare: nothing is decided"),
+    (
+        "message-integrity",
+        [Sent(node="a", line=2, to="b", mid=1, content="x")],
+        "nothing to compare: no message shows a second time",
+    ),
+    (
+        "message-causality",
+        [Sent(node="a", line=2, to="b", mid=1)],
+        "nothing to compare: no message is received",
+    ),
     (
         "proposal-needs-quorum",
         [members(), proposed("p", 4, 1)],
@@ -373,6 +447,34 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
         ],
         "the receipt of a promise is not in the log",
     ),
+    # A log that shows no answer: nobody knows what was received.
+    (
+        "proposal-needs-quorum",
+        [members(), campaign("p", 2, 1), proposed("p", 3, 1)],
+        "the log never shows that an answer is received",
+    ),
+    # Votes without their values, votes that are only received, no votes at all.
+    (
+        "decided-was-chosen",
+        [*WHOLE, voted("a", 3, 1, None), voted("b", 4, 1), decided("c", 5, "x")],
+        "the log does not show whose votes these were, or for what value",
+    ),
+    (
+        "decided-was-chosen",
+        [
+            *WHOLE,
+            voted("a", 3, 1, None),
+            heard("p", 4, "a", 1, kind="accepted"),
+            heard("p", 4, "b", 1, kind="accepted"),
+            decided("c", 5, "x"),
+        ],
+        "the log does not show whose votes these were, or for what value",
+    ),
+    (
+        "decided-was-chosen",
+        [*WHOLE, decided("c", 5, "x")],
+        "the log does not show whose votes these were, or for what value",
+    ),
     (
         "decided-was-chosen",
         [members(), Booted(node="a", line=2, first=True), decided("a", 3, "x")],
@@ -391,6 +493,7 @@ def test_a_hole_in_another_life_excuses_nothing() -> None:
     facts = [
         members(),
         campaign("p", 2, 1),
+        heard("p", 3, "a", 1),
         proposed("p", 3, 1),
         Booted(node="p", line=4),
         LinesLost(node="p", line=5, somewhere=True),
@@ -411,6 +514,41 @@ def test_where_lines_have_numbers_a_vote_without_receipt_was_not_heard() -> None
     assert answer.first is not None
     assert answer.first.line == 5
     assert judge("decision-needs-quorum", facts).verdict == "not_observable"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        # b and c are members, and p sends: a client may have given the value to one of them
+        ([], "the log has no lines of b"),
+        ([Booted(node=n, line=4, first=True) for n in "bc"], "the log has no lines of p"),
+    ],
+)
+def test_a_value_may_be_given_to_a_node_whose_log_is_not_here(more: list[Fact], why: str) -> None:
+    facts: list[Fact] = [
+        members(),
+        Valid(node="a", line=2, value="x"),
+        Received(node="a", line=3, sender="p", mid=1),
+        *more,
+        decided("a", 5, "x", slot=1),
+        decided("a", 6, "y", slot=2),
+    ]
+    answer = judge("validity", facts)
+    assert (answer.verdict, answer.checks) == ("ok", 1)
+    assert answer.reason == f"in part: {why}"
+    answer = judge("validity", [*facts, Booted(node="p", line=7), *[Booted(node=n, line=8)
+                   for n in "bc"]])  # fmt: skip
+    assert (answer.verdict, answer.checks, answer.count) == ("violated", 2, 1)
+
+
+def test_votes_that_are_not_said_to_be_all_are_no_evidence() -> None:
+    log: list[Fact] = [promised("a", line, line, votes=()) for line in (2, 3)]
+    for name in ("honest-promise", "one-promise-per-ballot"):
+        answer = judge(name, log, ALL_SLOTS)
+        assert (answer.verdict, answer.reason) == (
+            "not_observable",
+            "it is not said that a promise reports the votes of all slots (2x)",
+        )
 
 
 def test_one_step_back_is_one_violation() -> None:

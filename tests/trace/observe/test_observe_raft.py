@@ -275,6 +275,38 @@ def test_a_log_that_keeps_the_rule_is_not_accused(
 
 
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
+    ("commit-needs-quorum", [], "the log does not show a leader that commits more than before"),
+    (
+        "term-never-goes-back",
+        [TermHeld(node="a", line=2, term=1)],
+        "nothing to compare: no node's state shows its term a second time",
+    ),
+    (
+        "durable-vote",
+        [VoteHeld(node="a", line=2, term=1, candidate="b")],
+        "nothing to compare: no node's state shows its vote after it voted in that term",
+    ),
+    (
+        "commit-never-goes-back",
+        [commit("a", 2, 5)],
+        "nothing to compare: no node shows its commit index a second time in one life",
+    ),
+    (
+        "log-matching",
+        [EntryWritten(node="a", line=2, index=1, term=1, digest="x")],
+        "nothing to compare: no entry is written a second time, with its content or the entry "
+        "before it",
+    ),
+    (
+        "leader-completeness",
+        [led("a", 2, 1)],
+        "nothing to compare: no leader comes after one that committed an entry of known term",
+    ),
+    (
+        "state-machine-safety",
+        [Applied(node="a", line=2, index=1, digest="x")],
+        "nothing to compare: no entry is applied a second time",
+    ),
     (
         "commit-needs-quorum",
         [MEMBERS, led("a", 2, 1), commit("a", 4, 5)],

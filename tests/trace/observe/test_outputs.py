@@ -60,13 +60,19 @@ def test_text(verdict: TraceVerdict, log: str) -> None:
         "",
     ]
     assert "LOG:7: promise-never-goes-back: a had voted in 2.p, and now promises 0.p" in lines
-    assert "unknown   validity                 clients are not logged" in lines
+    assert "not observable  validity                 clients are not logged" in lines
     assert lines[-1] == "verdict: violated"
     assert lines[-3].startswith("read as test: 7 events of 2 nodes (3 incarnations), ")
     assert lines[-2] == (
         "trusted: each node's own order, clocks not trusted; states are those after the handler; "
         "must survive a restart: promises and votes"
     )
+
+
+def test_one_broken_property_is_followed_by_one_empty_line() -> None:
+    facts = [VoteCast(node="a", line=n, file="f", ballot=-n, value="x") for n in (1, 2)]
+    lines = as_text(observe(facts, DECLARATION)).splitlines()
+    assert lines[lines.index("") + 1].startswith("not observable  agreement  ")
 
 
 def test_json(verdict: TraceVerdict, log: str) -> None:

@@ -359,8 +359,8 @@ def go_on(
         )
     except NotSymmetric as problem:
         raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
-    except KeyboardInterrupt:
-        stopped = "it was interrupted"
+    except KeyboardInterrupt as stop:
+        stopped = str(stop) or "it was interrupted"
     except MemoryLimit as problem:
         stopped = str(problem)
     except MemoryError:

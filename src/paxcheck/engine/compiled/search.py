@@ -86,8 +86,8 @@ def _run(tier: Tier, how: How) -> Verdict:
             verdict, stopped = native.go_on(tier, tier.behaviors(), how)
             if verdict is not None:
                 return verdict
-    except KeyboardInterrupt:
-        stopped = "it was interrupted"
+    except KeyboardInterrupt as stop:
+        stopped = str(stop) or "it was interrupted"
     except MemoryError:
         stopped = "the machine has no more memory"
     behaviors = tier.behaviors()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from paxcheck.misfit import unreadable
 from paxcheck.paxos.facts import Booted, Declaration, Fact, LinesLost, Received, Sent
 from paxcheck.protocol.errors import Where
 from paxcheck.trace.adapters.shapes import well_formed
@@ -268,10 +269,10 @@ def decoded(text: str, file: str, number: int, unique: Container[str] | None = N
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as problem:
-        told = str(problem)
-        cut = "truncated" in told and not text.endswith("}")
+        told = unreadable(problem)
+        cut = told == "cut off" and not text.endswith("}")
         raise TraceError(
-            "this line is cut off" if cut else f"this line is not JSON: {told}",
+            "this line is cut off" if cut else f"this line is {told}",
             where=Where(file, number),
             hint="of a log that is still written, leave the last line out" if cut else "",
         ) from None

@@ -12,10 +12,11 @@ from typing import Any, Union
 
 import msgspec
 
+from paxcheck.misfit import misfit
 from paxcheck.paxos.facts import FACTS, Declaration, Fact
 from paxcheck.protocol.errors import UsageError, Where
 from paxcheck.trace.adapters.base import refuse_doubles
-from paxcheck.trace.adapters.shapes import BALLOTS, refuse_text_ballots
+from paxcheck.trace.adapters.shapes import BALLOTS, Ballots
 from paxcheck.trace.events import VERSION, Version
 from paxcheck.trace.lines import TraceError
 
@@ -78,6 +79,7 @@ def declare(files: Sequence[tuple[str, bytes]]) -> Declaration:
 
 def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
     """The facts of a file, in order. Raises TraceError, with the line, for another format."""
+    ballots = Ballots()
     stream = iter(lines)
     for number, text in stream:
         _declaration(text, file, number)
@@ -87,11 +89,12 @@ def facts(lines: Iterable[tuple[int, str]], file: str) -> Iterator[Fact]:
             fact = _FACT.decode(text)
         except (msgspec.DecodeError, RecursionError) as problem:
             raise TraceError(
-                f"this line is not a fact: {problem}", where=Where(file, number)
+                f"this line is not a fact: {misfit(problem, _FACT.type)}",
+                where=Where(file, number),
             ) from None
         refuse_doubles(text, fact, file, number)
-        if type(fact) in BALLOTS:
-            refuse_text_ballots(fact, file, number)
+        if (names := BALLOTS.get(type(fact))) is not None:
+            ballots.check(fact, names, file, number)
         yield fact
 
 
@@ -100,7 +103,8 @@ def _declaration(line: str | bytes, file: str, number: int) -> Declaration:
         header = _HEADER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise TraceError(
-            f"this line is not the header of a file of facts: {problem}", where=Where(file, number)
+            f"this line is not the header of a file of facts: {misfit(problem, _HEADER.type)}",
+            where=Where(file, number),
         ) from None
     if header.paxcheck != VERSION:
         raise TraceError(

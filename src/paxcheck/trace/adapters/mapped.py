@@ -16,6 +16,7 @@ import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError, ParseError
 
+from paxcheck.misfit import misfit
 from paxcheck.paxos.facts import FACTS as ALL_FACTS
 from paxcheck.paxos.facts import Declaration, Fact, config
 from paxcheck.protocol.errors import UsageError, Where
@@ -137,8 +138,9 @@ class _Rule:
             fact = msgspec.convert(data, self.kind)
             if self.kind in BALLOTS:
                 check_ballots(fact)
-        except (msgspec.ValidationError, ValueError) as problem:
-            raise ValueError(f"[[fact]] {self.kind.__name__}: {problem}") from None
+        except ValueError as problem:  # of msgspec too
+            told = misfit(problem, self.kind)
+            raise ValueError(f"[[fact]] {self.kind.__name__}: {told}") from None
         yield fact
 
 
@@ -280,7 +282,8 @@ class _Map:
         try:
             return msgspec.convert({**content, "name": self.NAME, "family": family}, Declaration)
         except msgspec.ValidationError as problem:
-            raise self._wrong(f"[declaration]: {problem}", "see docs/map-files.md") from None
+            told = misfit(problem, Declaration)
+            raise self._wrong(f"[declaration]: {told}", "see docs/map-files.md") from None
 
     def _choice(self, value: Any, allowed: tuple[str, ...]) -> str:
         if value not in allowed:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from paxcheck.clock import Clock
+from paxcheck.misfit import misfit
 from paxcheck.paxos.facts import (
     Acked,
     AnswerHeard,
@@ -32,13 +33,14 @@ from paxcheck.trace.adapters.base import Facts, peek
 from paxcheck.trace.adapters.native_events import (
     NEEDED,
     TELLERS,
+    At,
     Node,
     Teller,
     content_of,
     state_facts,
     votes_of,
 )
-from paxcheck.trace.adapters.shapes import BALLOTS, refuse_text_ballots
+from paxcheck.trace.adapters.shapes import BALLOTS, Ballots
 from paxcheck.trace.doubles import refuse_doubles
 from paxcheck.trace.events import VERSION
 from paxcheck.trace.log import LogEvent, LogHeader, ReceiveEvent, SendEvent
@@ -67,7 +69,7 @@ def header_of(line: str | bytes, file: str, number: int = 1) -> LogHeader:
         header = _HEADER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise TraceError(
-            f"this line is not the header of a native log: {problem}",
+            f"this line is not the header of a native log: {misfit(problem, LogHeader)}",
             where=Where(file, number),
             hint='it must be like {"paxcheck": 1, "kind": "log", "family": ["paxos"]}',
         ) from None
@@ -124,6 +126,7 @@ class _Reader:
         self.file = ""
         self.nodes: dict[str, Node] = {}
         self.members: frozenset[str] = frozenset()
+        self.ballots = Ballots()
         self.table: dict[type[LogEvent], Teller] = {
             **TELLERS,
             log.LostEvent: self._lost,
@@ -140,16 +143,18 @@ class _Reader:
         for number, text in stream:
             yield from self._start(header_of(text, file, number), number)
             break
+        decode, read, check, with_ballots = _EVENT.decode, self.read, self.ballots.check, BALLOTS
         for number, text in stream:
             try:
-                event = _EVENT.decode(text)
+                event = decode(text)
             except (msgspec.DecodeError, RecursionError) as problem:
                 self._refuse(text, number, problem)
                 continue
             refuse_doubles(text, event, file, number, words=event.note is None)
-            for fact in self.read(number, event):
-                if type(fact) in BALLOTS:
-                    refuse_text_ballots(fact, file, number)
+            for fact in read(number, event):
+                names = with_ballots.get(type(fact))
+                if names is not None:
+                    check(fact, names, file, number)
                 yield fact
 
     def _start(self, header: LogHeader, number: int) -> Iterator[Fact]:
@@ -181,53 +186,51 @@ class _Reader:
                 where=where,
                 hint="logs that are judged together are of one system",
             )
-        raise TraceError(f"this line is not an event of a native log: {problem}", where=where)
+        told = misfit(problem, log.AnyLogEvent)
+        raise TraceError(f"this line is not an event of a native log: {told}", where=where)
 
     def read(self, number: int, event: LogEvent) -> list[Fact]:
         found: list[Fact] = []
-        name = event.node
-        boots = type(event) is log.BootEvent
-        node = self.nodes.get(name)
+        kind = type(event)
+        boots = kind is log.BootEvent
+        node = self.nodes.get(event.node)
         if node is None:
-            node = self.nodes[name] = Node(self.members)
-            lost = name and self.header.complete and not self._is_first(event, boots)
+            node = self.nodes[event.node] = Node(event.node, self.members)
+            lost = event.node and self.header.complete and not self._is_first(event, boots)
         else:
             lost = False
-        at: dict[str, Any] = {
-            "node": name,
-            "line": number,
-            "file": self.file,
-            "inc": event.inc,
-            "seq": event.seq,
-            "time": event.time,
-        }
+        name = node.name  # one text for all facts that are kept
+        inc, seq = event.inc, event.seq
+        at: At = (name, number, self.file, inc, seq, event.time)
         if lost:  # what came before is missing, though the header says that all is there
-            found.append(LinesLost(**at))
-        if event.inc > node.inc:
+            found.append(LinesLost(*at))
+        if inc > node.inc:
             if node.inc and not boots:  # its start is lost: it may count from anew
                 node.boot()
                 node.seq = None
-            node.inc = event.inc
-        if event.seq is not None:
-            if node.seq is not None and event.seq != node.seq + 1 and not boots:
+            node.inc = inc
+        if seq is not None:
+            last = node.seq
+            if last is not None and seq != last + 1 and not boots:
                 # Of parts in two files the files may be put in order: that is not judged here.
-                if event.seq <= node.seq and node.file == self.file:
+                if seq <= last and node.file == self.file:
                     raise TraceError(
-                        f"{name}'s event {event.seq} comes after its event {node.seq}",
+                        f"{name}'s event {seq} comes after its event {last}",
                         where=Where(self.file, number),
                         hint="the events of one node must be in its own order, and each one once",
                     )
-                found.append(LinesLost(**at))
-            node.seq, node.file = event.seq, self.file
-        if isinstance(event, (SendEvent, ReceiveEvent)):  # a union would be made anew each time
-            field = NEEDED.get(event.message.type)
-            if field is not None and getattr(event.message, field) is None:
+                found.append(LinesLost(*at))
+            node.seq, node.file = seq, self.file
+        if isinstance(event, (SendEvent, ReceiveEvent)):
+            message = event.message
+            field = NEEDED.get(message.type)
+            if field is not None and getattr(message, field) is None:
                 raise TraceError(
-                    f"this {event.message.type} has no {field}", where=Where(self.file, number)
+                    f"this {message.type} has no {field}", where=Where(self.file, number)
                 )
         if event.clock is not None:
             found.append(_clock(event, event.clock, at))
-        tell = self.table.get(type(event))
+        tell = self.table.get(kind)
         if tell is not None:
             found += tell(event, at, node)
         if event.state is not None:
@@ -241,74 +244,76 @@ class _Reader:
 
     # --- events that need the header ---------------------------------------------------------
 
-    def _lost(self, event: LogEvent, at: dict[str, Any], node: Node) -> Iterator[Fact]:
+    def _lost(self, event: LogEvent, at: At, node: Node) -> Iterator[Fact]:
         names = [event.node] if event.node else sorted(self.members | self.nodes.keys())
         for name in names:
             if name:
-                here: dict[str, Any] = {**at, "node": name}
-                yield LinesLost(**here)
+                yield LinesLost(name, *at[1:])
 
-    def _members(self, event: log.MembersEvent, at: dict[str, Any], node: Node) -> Iterator[Fact]:
+    def _members(self, event: log.MembersEvent, at: At, node: Node) -> Iterator[Fact]:
         now = config(event.members, event.outgoing, size=event.quorum)
         if not event.node:
             self.members = now.everyone()
         for one in [node] if event.node else self.nodes.values():
             one.members = now.everyone()
-        yield Members(members=now, **at)
+        yield Members(*at, members=now)
 
-    def _decide(self, event: log.DecideEvent, at: dict[str, Any], node: Node) -> Iterable[Fact]:
+    def _decide(self, event: log.DecideEvent, at: At, node: Node) -> Iterable[Fact]:
         voters = None if event.voters is None else frozenset(event.voters)
         value, slot, ballot = event.value, event.slot, event.ballot
-        return (Decided(value=value, slot=slot, ballot=ballot, voters=voters, **at),)
+        return (Decided(*at, value=value, slot=slot, ballot=ballot, voters=voters),)
 
     def _silent(self, name: str) -> bool:
         """Whether the node may answer itself without a line in the log."""
         return self.header.self_messages is not True and name in self.nodes[name].members
 
-    def _propose(self, event: log.ProposeEvent, at: dict[str, Any], node: Node) -> Iterator[Fact]:
+    def _propose(self, event: log.ProposeEvent, at: At, node: Node) -> Iterator[Fact]:
         return self._proposed(event.ballot, event.slot, event.value, at)
 
-    def _proposed(
-        self, ballot: Any, slot: log.Slot, value: str | None, at: dict[str, Any]
-    ) -> Iterator[Fact]:
-        yield Proposed(ballot=ballot, slot=slot, value=value, **at)
-        if self._silent(at["node"]):
+    def _proposed(self, ballot: Any, slot: log.Slot, value: str | None, at: At) -> Iterator[Fact]:
+        yield Proposed(*at, ballot=ballot, slot=slot, value=value)
+        if self._silent(at[0]):
             if self.header.self_messages is False:
-                yield VoteCast(ballot=ballot, slot=slot, value=value, **at)
+                yield VoteCast(*at, ballot=ballot, slot=slot, value=value)
             # Nobody said whether it voted for its own proposal: then it is only not missed.
             yield AnswerHeard(
-                kind="accepted", sender=at["node"], ballot=ballot, granted=True, slot=slot, **at
+                *at,
+                kind="accepted",
+                sender=at[0],
+                ballot=ballot,
+                granted=True,
+                slot=slot,
             )
 
-    def _send(self, event: SendEvent, at: dict[str, Any], node: Node) -> Iterable[Fact]:
+    def _send(self, event: SendEvent, at: At, node: Node) -> Iterable[Fact]:
         found: list[Fact] = []
         message, name = event.message, event.node
         first = event.to if isinstance(event.to, str) else next(iter(event.to), "")
         if event.mid is not None:
-            found.append(Sent(to=first, mid=event.mid, content=content_of(message), **at))
+            found.append(Sent(*at, to=first, mid=event.mid, content=content_of(message)))
         kind, ballot, slot, value = message.type, message.ballot, message.slot, message.value
         if kind == "prepare":
             if node.asked.get(slot, UNSET) != ballot:
                 node.asked[slot] = ballot
                 silent = self._silent(name)
-                found.append(Campaigned(term=ballot, slot=slot, self_vote=silent, **at))
+                found.append(Campaigned(*at, term=ballot, slot=slot, self_vote=silent))
                 if silent and self.header.self_messages is False:
-                    found.append(Promised(ballot=ballot, slot=slot, to=name, **at))
+                    found.append(Promised(*at, ballot=ballot, slot=slot, to=name))
         elif kind == "promise" and message.granted:
             votes = votes_of(message.votes, slot)
-            found.append(Promised(ballot=ballot, slot=slot, to=first, votes=votes, **at))
+            found.append(Promised(*at, ballot=ballot, slot=slot, to=first, votes=votes))
         elif kind == "accept":
             found += self._proposed(ballot, slot, value, at)
         elif kind == "accepted" and message.granted:
-            found.append(VoteCast(ballot=ballot, slot=slot, value=value, source="message", **at))
+            found.append(VoteCast(*at, ballot=ballot, slot=slot, value=value, source="message"))
         elif kind == "request_vote" and message.term is not None:
             if node.asked.get("term") != message.term:
                 node.asked["term"] = message.term
-                found.append(Campaigned(term=message.term, **at))
+                found.append(Campaigned(*at, term=message.term))
         elif kind == "vote" and message.granted and message.term is not None:
-            found.append(VoteGranted(term=message.term, candidate=first, **at))
+            found.append(VoteGranted(*at, term=message.term, candidate=first))
         elif kind == "appended" and message.granted and message.index is not None:
-            found.append(Acked(to=first, index=message.index, term=message.term, **at))
+            found.append(Acked(*at, to=first, index=message.index, term=message.term))
         return found
 
 
@@ -316,9 +321,9 @@ def _without_note(header: LogHeader) -> LogHeader:
     return msgspec.structs.replace(header, note=None)
 
 
-def _clock(event: LogEvent, clock: Clock, at: dict[str, Any]) -> Fact:
+def _clock(event: LogEvent, clock: Clock, at: At) -> Fact:
     if isinstance(event, SendEvent):
-        return ClockRead(clock=clock, of="send", mid=event.mid, **at)
+        return ClockRead(*at, clock=clock, of="send", mid=event.mid)
     if isinstance(event, ReceiveEvent):
-        return ClockRead(clock=clock, of="receive", mid=event.mid, **at)
-    return ClockRead(clock=clock, **at)
+        return ClockRead(*at, clock=clock, of="receive", mid=event.mid)
+    return ClockRead(*at, clock=clock)

@@ -6,7 +6,7 @@ differently from numbers ("10" is less than "9"), so such a line must be refused
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast, get_type_hints
 
 import msgspec
@@ -41,12 +41,31 @@ def check_ballots(fact: Any) -> None:
                 _refuse_text_numbers(name, ballot)
 
 
-def refuse_text_ballots(fact: Any, file: str, number: int) -> None:
-    """Raises TraceError, with the line, for a ballot that `check_ballots` refuses."""
-    try:
-        check_ballots(fact)
-    except ValueError as problem:
-        raise TraceError(str(problem), where=Where(file, number)) from None
+class Ballots:
+    """The ballots of a log: each is looked at once, and is one object in all facts."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def check(self, fact: Fact, names: Sequence[str], file: str, number: int) -> None:
+        """Raises TraceError, with the line, for a ballot that `check_ballots` refuses.
+
+        `names`: the fields of such a fact that hold ballots.
+        """
+        for name in names:
+            value = getattr(fact, name)
+            if type(value) is int or not value:
+                continue
+            known = None if name == "votes" else self._known.get(value)
+            if known is None:
+                try:
+                    check_ballots(fact)
+                except ValueError as problem:
+                    raise TraceError(str(problem), where=Where(file, number)) from None
+                if name != "votes":
+                    self._known[value] = value
+            elif known is not value:
+                msgspec.structs.force_setattr(fact, name, known)
 
 
 def _refuse_text_numbers(name: str, ballot: str | tuple[int | str, ...]) -> None:

@@ -69,9 +69,9 @@ class Observer:
         self.breaches: dict[str, list[Breach]] = {}
         self.counts: dict[str, int] = {}
         self.files: dict[str, None] = {}
-        self.seen: set[type[Fact]] = set()
         self.unread: dict[str, tuple[Fact, int]] = {}
         self.facts = 0
+        self.configs = 0  # how many of the facts only say who the members are
         self.events = 0
         self.whole = True
         self.started = time.perf_counter()
@@ -81,6 +81,7 @@ class Observer:
     ) -> None:
         """Read facts. `progress(events, line)` is called about every 50,000 facts."""
         table, nodes, world = self.table, self.world.nodes, self.world
+        number_life = msgspec.structs.force_setattr
         file: str | None = None
         line = -1
         count = events = 0
@@ -100,21 +101,21 @@ class Observer:
                         self.files[file] = None
                     if progress is not None and not events & 0xFFFF:
                         progress(self.events + events, line)
-                view = nodes.get(fact.node)
-                if view is not None and fact.inc != view.inc and fact.inc and fact.node:
+                view, inc = nodes.get(fact.node), fact.inc
+                if inc and view is not None and inc != view.inc and fact.node:
                     self._other_life(fact, view.inc)
                 if view is None or kind in _LIFE:
                     view = world.take(fact)
-                if not fact.inc:
+                    self.configs += kind is Members
+                if not inc:
                     # The log does not number lives: the starts that it shows are counted instead.
-                    msgspec.structs.force_setattr(fact, "inc", view.inc or 1)
+                    number_life(fact, "inc", view.inc or 1)
                 for handle in table[kind]:
                     found = handle(fact)
                     if found is not None:
                         self._keep(found)
                 if fact.time is not None:
                     view.last_time = fact.time
-                self.seen.add(kind)
         except TypeError as problem:
             if fact is None or not any(sign in str(problem) for sign in _INCOMPARABLE):
                 raise
@@ -237,6 +238,8 @@ class Observer:
     def _missing(self, monitor: Monitor) -> str:
         if monitor.unsure:
             return _doubts(monitor)
+        if monitor.alone:
+            return f"nothing to compare: {monitor.lacks}"
         return f"the log does not show {monitor.needs}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from paxcheck.garbage import seldom_collected
-from paxcheck.paxos.facts import Declaration, Fact, Members
+from paxcheck.paxos.facts import Declaration, Fact
 from paxcheck.paxos.monitor import Breach
 from paxcheck.protocol.errors import PaxcheckError, UsageError
 from paxcheck.trace.adapters import factfile
@@ -118,7 +118,7 @@ def _readable(log: Log) -> Iterator[Fact]:
 
 def _silent(log: Log, observer: Observer) -> list[Source]:
     """The files of which no line told anything; the members alone are nothing."""
-    if observer.seen <= {Members}:
+    if observer.facts == observer.configs:
         return list(log.sources)
     # A file of facts names the files that its facts were first read from, not itself.
     own = log.adapter.NAME != factfile.NAME
@@ -134,10 +134,13 @@ def _unread(log: Log, silent: Sequence[Source]) -> TraceError | None:
         silent = [s for s in silent if not any(map(log.adapter.recognises, s.heads()))]
     if not silent:
         return None
+    right = all(any(map(log.adapter.recognises, s.heads())) for s in silent)
     return TraceError(
         f"{', '.join([source.name for source in silent])}: read as {log.declaration.name}, "
         "no line told anything",
-        hint="is it of this format? name the right one with --from, or write a map file",
+        hint="it is of this format, and has no event that is judged: was anything recorded?"
+        if right
+        else "is it of this format? name the right one with --from, or write a map file",
     )
 
 

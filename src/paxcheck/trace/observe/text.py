@@ -6,7 +6,7 @@ from paxcheck.plain import count, printable
 from paxcheck.trace.observe.declared import in_short, rows
 from paxcheck.trace.observe.verdict import PropertyAnswer, TraceVerdict, Violation
 
-_MARK = {"ok": "ok      ", "violated": "VIOLATED", "not_observable": "unknown "}
+_MARK = {"ok": "ok", "violated": "VIOLATED", "not_observable": "not observable"}
 _SAY = {
     "ok": "valid: nothing that could be checked is broken",
     "violated": "violated",
@@ -21,6 +21,7 @@ def as_text(verdict: TraceVerdict, all_of_them: bool = False) -> str:
     if first is not None:
         lines += explain(first)
         lines.append("")
+        others = len(lines)
         for answer in verdict.properties:
             shown = answer.violations if all_of_them else answer.violations[:1]
             for violation in shown:
@@ -31,10 +32,13 @@ def as_text(verdict: TraceVerdict, all_of_them: bool = False) -> str:
             rest = answer.count - len(shown)
             if rest > 0 and answer.violations:
                 lines.append(f"    and {rest:,} more of {answer.name}")
-        lines.append("")
+        if len(lines) > others:
+            lines.append("")
     width = max([len(a.name) for a in verdict.properties], default=0)
+    marks = max([8, *[len(_MARK[a.verdict]) for a in verdict.properties]])
     for answer in verdict.properties:
-        lines.append(f"{_MARK[answer.verdict]}  {answer.name:<{width}}  {_about(answer)}".rstrip())
+        mark = _MARK[answer.verdict]
+        lines.append(f"{mark:<{marks}}  {answer.name:<{width}}  {_about(answer)}".rstrip())
     lines.append("")
     lives = sum(verdict.nodes.values())
     lines.append(
