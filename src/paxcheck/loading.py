@@ -9,7 +9,6 @@ import sys
 import tokenize
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -160,7 +159,7 @@ _loaded: dict[str, str] = {}
 """The models, and the files beside them, that were loaded: name -> file."""
 
 
-class _Beside(MetaPathFinder):
+class _Beside:
     """While a model is loaded: first the files beside it, then the bundled models.
 
     They come before what happens to lie in the current folder, and never instead of a library.
