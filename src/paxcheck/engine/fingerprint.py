@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.messages import Envelope
@@ -23,7 +23,8 @@ Pair = tuple[int, int]
 """Two numbers of 64 bits."""
 
 _MASK: Final = (1 << 64) - 1
-_FACTORS: Final = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+FACTORS: Final = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+"""Of the finalizer of SplitMix64."""
 
 
 class Fingerprint:
@@ -81,17 +82,9 @@ def text(pair: Pair) -> str:
 
 
 def _mix(x: int) -> int:
-    x = ((x ^ (x >> 30)) * _FACTORS[0]) & _MASK
-    x = ((x ^ (x >> 27)) * _FACTORS[1]) & _MASK
+    x = ((x ^ (x >> 30)) * FACTORS[0]) & _MASK
+    x = ((x ^ (x >> 27)) * FACTORS[1]) & _MASK
     return x ^ (x >> 31)
-
-
-def mixed_array(x: Any) -> Any:
-    """The same for a numpy array of 64-bit numbers."""
-    kind = x.dtype.type
-    x = (x ^ (x >> kind(30))) * kind(_FACTORS[0])
-    x = (x ^ (x >> kind(27))) * kind(_FACTORS[1])
-    return x ^ (x >> kind(31))
 
 
 def _pair(content: object) -> Pair:

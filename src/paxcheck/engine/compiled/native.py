@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from paxcheck.engine.behaviors import choices_of, judged_run
+from paxcheck.engine.compiled.digest import digest_of
 from paxcheck.engine.compiled.findings import Findings, coverage_of
 from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_arrays import InboxArrays
@@ -31,7 +32,6 @@ from paxcheck.engine.compiled.python_tier import Tier
 from paxcheck.engine.compiled.set_arrays import SetArrays
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
-from paxcheck.engine.fingerprint import Fingerprint, add, mixed_array, text
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Watch
 from paxcheck.engine.verdict import Verdict
@@ -40,7 +40,6 @@ from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step
 
 SLICE = 1 << 18  # states that a thread expands before the clock is looked at
-CHUNK = 1 << 20  # states whose digest is computed at once
 
 
 class NativeTier(Paths):
@@ -254,33 +253,7 @@ class NativeTier(Paths):
 
     def digest(self) -> str | None:
         """The digest of all states that were found; None with symmetry: most were not looked at."""
-        if self.symmetry is not None:
-            return None
-        arrays, tables = self.arrays, self.tables
-        prints = Fingerprint(tables.system.network)
-        parts = [
-            np.array([tables.fingerprint(prints, i, n) for n in range(1, len(rows))], np.uint64)
-            for i, rows in enumerate(tables.rows)
-        ]
-        cuts = getattr(tables, "cuts", (None,))
-        rests = [prints.rest(left, cuts[cut]) for left, cut in (arrays.rests[1:] or arrays.rests)]
-        parts.append(np.array(rests, np.uint64))
-        total = (0, 0)
-        width = arrays.width
-        for start in range(0, self.distinct, CHUNK):
-            end = min(start + CHUNK, self.distinct)
-            words = self.log[start * width : end * width].reshape(-1, width)
-            sums = np.zeros((2, end - start), np.uint64)
-            for c, part in enumerate(parts):
-                if c < arrays.fields:
-                    word = words[:, int(arrays.word[c])] >> np.uint64(arrays.shift[c])
-                    numbers = (word & np.uint64(arrays.mask[c])).astype(np.int64) - 1
-                else:
-                    numbers = np.zeros(end - start, np.int64)  # no faults: nothing is left of none
-                sums += part[numbers].T
-            mixed = mixed_array(sums).sum(axis=1, dtype=np.uint64)
-            total = add([total, (int(mixed[0]), int(mixed[1]))])
-        return text(total)
+        return None if self.symmetry is not None else digest_of(self)
 
     def verdict(self, stopped: str | None) -> Verdict:
         """What was found, in the terms of a search without symmetry."""

@@ -255,6 +255,31 @@ class Store:
             codes_of_others = [other.result() for other in others]
         return codes.union(codes_of_others)
 
+    def share(self, name: str, first: int, last: int, **arrays: np.ndarray) -> list[Worker]:
+        """Run a kernel over a range of states, a share on each thread; the workers that had one.
+
+        Each has two sums in `TOTALS_AT`.
+        """
+        run = kernel(name, self.shape())
+        threads = self.threads if last - first >= THREADS_FROM else 1
+        while len(self.workers) < threads:
+            self.workers.append(Worker())
+        workers = self.workers[:threads]
+        bounds = np.linspace(first, last, threads + 1).astype(np.int64).tolist()
+        for k, worker in enumerate(workers):
+            self._refresh(worker, len(self.workers))
+            block = worker.block
+            block[at.FIRST], block[at.LAST] = bounds[k], bounds[k + 1]
+            block.point({getattr(at, key): array for key, array in arrays.items()})
+            block.point({at.TOTALS_AT: np.zeros(2, np.uint64)})
+        others = [self._in_a_thread(run, worker) for worker in workers[1:]]
+        try:
+            run(workers[0].block.address)
+        finally:
+            for other in others:
+                other.result()
+        return workers
+
     def _in_a_thread(self, run: Kernel, worker: Worker) -> Future[int]:
         if self.pool is None:
             from concurrent.futures import ThreadPoolExecutor  # many searches never need one

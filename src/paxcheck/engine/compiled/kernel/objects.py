@@ -30,7 +30,7 @@ import llvmlite.binding as llvm
 from paxcheck.engine.compiled.how import making_code
 
 HERE = Path(__file__).parent
-MODULES = ("search", "scans")
+MODULES = ("search", "scans", "adding")
 Kernel = Callable[[int], int]
 """A kernel: called with the address of a control block (see `control`)."""
 
@@ -60,6 +60,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "mark_looks": ("words",),
     "sow": ("words",),
     "put_keys": ("words",),
+    "add_up": ("words",),
 }
 """On which parts of the shape each kernel depends, in the order of its arguments."""
 
@@ -86,7 +87,7 @@ def _loaded(name: str, sizes: tuple[int, ...]) -> Kernel:
 def _surroundings() -> tuple[object, ...]:
     """All that the machine code depends on, besides its name and its sizes."""
     source = sha256()
-    for file in sorted(HERE.glob("*.py")):
+    for file in [*sorted(HERE.glob("*.py")), HERE.parents[1] / "fingerprint.py"]:
         source.update(file.read_bytes())
     features = llvm.get_host_cpu_features().flatten()
     return (
