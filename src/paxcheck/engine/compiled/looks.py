@@ -21,6 +21,7 @@ from paxcheck.engine.compiled.symmetry import NotSymmetric
 from paxcheck.protocol.execute import Act
 
 TAKEN = 1 << 63
+FEW_KEYS = 20  # bits of the number of a key
 
 
 class Looks(Store):
@@ -62,6 +63,9 @@ class Looks(Store):
             arrays.classes[:] = 0
             arrays.look_again()
             self._fields = np.zeros((max(1, len(looks)), arrays.nodes), np.int64)
+            self._key_bits = np.zeros((max(1, len(looks)), arrays.nodes), np.int64)
+            for worker in self.workers:
+                worker.forget_numbers()
             self._empty_answers()
         for k, look in enumerate(looks):
             for i in look.nodes:
@@ -74,6 +78,8 @@ class Looks(Store):
                     start = int(arrays.base[i])
                     arrays.classes[k, start + first : start + rows] = look.classes[i][first:rows]
                     self._classified[k][i] = rows
+                    most = max(look.classes[i][first:rows])
+                    self._key_bits[k, i] = max(self._key_bits[k, i], (most - 1).bit_length())
         arrays.questions = len(self.questions)
         arrays.state_lenses = len(self.findings.states)
         arrays.describe(self.main)
@@ -84,6 +90,7 @@ class Looks(Store):
         block.point(
             {
                 at.LENS_FIELDS_AT: self._fields,
+                at.DENSE_SHIFTS_AT: self._number_keys(len(looks)),
                 at.ASKER_AT: np.array([q.node for q in self.questions] or [0], np.int64),
             }
         )
@@ -96,6 +103,17 @@ class Looks(Store):
                 worker.block[at.PENDING] = 0
                 slots = worker.block[at.SEEN_SLOTS]
                 worker.see(slots, len(looks), arrays.width)
+
+    def _number_keys(self, looks: int) -> np.ndarray:
+        """Where the class of each node, less 1, is in the number of a key.
+
+        The lenses whose numbers are small get tables.
+        """
+        ends = self._key_bits.cumsum(axis=1)
+        self.widths = tuple(
+            [width if width <= FEW_KEYS else 0 for width in ends[:looks, -1].tolist()]
+        )
+        return ends - self._key_bits
 
     def _describe_symmetry(self, fresh: bool) -> None:
         arrays, symmetry, block = self.arrays, self.symmetry, self.main

@@ -32,6 +32,7 @@ _OWN_LENSES = (
     at.SEEN_AT,
     at.SEEN_SLOTS,
     at.SEEN_COUNT_AT,
+    at.DENSE_AT,
     at.PENDING_AT,
     at.PENDING_ROOM,
     at.PENDING,
@@ -55,6 +56,8 @@ class Worker:
     def __init__(self) -> None:
         self.block = Block()
         self._room = self._most = 0
+        self._dense: tuple[int, ...] = ()
+        self._tables: list[np.ndarray] = []
         self.version = -1
         self._shape: tuple[int, ...] = ()
         self.block.point(
@@ -109,6 +112,24 @@ class Worker:
                 at.SEEN_COUNT_AT: np.zeros(max(1, lenses), np.int64),
             }
         )
+
+    def see_by_number(self, widths: tuple[int, ...]) -> None:
+        """The tables of the lenses with few keys: how many bits their places have, or 0.
+
+        One whose width is another than before is empty; so are all after `forget_numbers`.
+        """
+        if widths == self._dense:
+            return
+        for k, width in enumerate(widths):
+            if k >= len(self._dense) or width != self._dense[k]:
+                self._tables[k : k + 1] = [np.zeros(1 << width if width else 0, np.uint8)]
+        self._dense = widths
+        addresses = [table.ctypes.data if len(table) else 0 for table in self._tables]
+        self.block.point({at.DENSE_AT: np.array(addresses, np.int64)})
+
+    def forget_numbers(self) -> None:
+        """Let the tables of lenses go: classes have other numbers now."""
+        self._dense, self._tables = (), []
 
     def array(self, place: int) -> np.ndarray:
         """An array of the work space."""
@@ -288,10 +309,12 @@ class Store:
         return self.pool.submit(run, worker.block.address)
 
     lens_total = 0
+    widths: tuple[int, ...] = ()  # of the numbers of keys, for each lens; 0: it has no table
 
     def fit(self, worker: Worker) -> None:
         """Make a worker's work space fit."""
         worker.fit(self.arrays, self.lens_total, self.symmetry.count if self.symmetry else 1)
+        worker.see_by_number(self.widths)
 
     # Room -----------------------------------------------------------------------------------
 

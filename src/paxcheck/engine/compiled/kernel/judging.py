@@ -3,7 +3,8 @@
 
 A *lens* is what a property can see of a state: a class for each row, so that rows of one class look
 the same to it. The key of a state is the state with classes for rows. Each lens has a set of the
-keys that it has seen; a state with a new one is handed over to be judged.
+keys that it has seen; a state with a new one is handed over to be judged. Where there are few
+classes, the set is a table with a byte for each possible key.
 
 An action that asks which messages were sent is a *question*: a lens whose answers, once given, are
 kept by their keys.
@@ -21,6 +22,8 @@ from paxcheck.engine.compiled.kernel.control import (
     ASKER_AT,
     BASE_AT,
     CLASSES_AT,
+    DENSE_AT,
+    DENSE_SHIFTS_AT,
     END_LENSES,
     KEY_AT,
     LENS_FIELDS_AT,
@@ -36,7 +39,7 @@ from paxcheck.engine.compiled.kernel.control import (
     SHIFT_AT,
     STATES_LENSES,
 )
-from paxcheck.engine.compiled.kernel.pointers import fixed, ints, longs, words
+from paxcheck.engine.compiled.kernel.pointers import bytes_, fixed, ints, longs, words
 from paxcheck.engine.compiled.kernel.states import K1, K2, same, word_of
 
 TAKEN = np.uint64(1) << np.uint64(63)
@@ -63,6 +66,24 @@ def key_of(widths, c, lens, state, at):
         key[word] |= group << fixed(shifts, field)
     key[0] |= TAKEN
     return hash_of(widths, key)
+
+
+@inline
+def number_of(widths, c, lens, state, at):
+    """The key of a state as a place in the table of a lens."""
+    classes, base = ints(fixed(c, CLASSES_AT)), longs(fixed(c, BASE_AT))
+    shifts, masks = words(fixed(c, SHIFT_AT)), words(fixed(c, MASK_AT))
+    places = longs(fixed(c, DENSE_SHIFTS_AT))
+    nodes = fixed(c, NODES)
+    first = lens * fixed(c, ROWS)
+    found = np.int64(0)
+    for field in range(nodes):
+        word = word_of(widths, c, field)
+        number = np.int64((state[at + word] >> fixed(shifts, field)) & fixed(masks, field))
+        group = np.int64(fixed(classes, first + fixed(base, field) + number))
+        if group > 0:  # the lens looks at the node
+            found |= (group - 1) << fixed(places, lens * nodes + field)
+    return found
 
 
 @inline
@@ -95,14 +116,22 @@ def put_key(widths, c, keys, first, slots, hashed):
 @part
 def judge(widths, c, lens, state, at, place):
     """Hand the state at `place` of the log over to a lens, if it never saw one like it."""
-    slots = fixed(c, SEEN_SLOTS)
-    hashed = key_of(widths, c, lens, state, at)
-    if put_key(widths, c, words(fixed(c, SEEN_AT)), lens * slots, slots, hashed) < 0:
+    table = fixed(longs(fixed(c, DENSE_AT)), lens)
+    if table != 0:
+        number = number_of(widths, c, lens, state, at)
+        if bytes_(table)[number]:
+            return
+        bytes_(table)[number] = np.uint8(1)
+    else:
+        slots = fixed(c, SEEN_SLOTS)
+        hashed = key_of(widths, c, lens, state, at)
+        if put_key(widths, c, words(fixed(c, SEEN_AT)), lens * slots, slots, hashed) >= 0:
+            return
         longs(fixed(c, SEEN_COUNT_AT))[lens] += 1
-        pending = longs(fixed(c, PENDING_AT))
-        pending[2 * c[PENDING]] = place
-        pending[2 * c[PENDING] + 1] = lens
-        c[PENDING] += 1
+    pending = longs(fixed(c, PENDING_AT))
+    pending[2 * c[PENDING]] = place
+    pending[2 * c[PENDING] + 1] = lens
+    c[PENDING] += 1
 
 
 @part

@@ -32,6 +32,7 @@ words = _caster(types.uint64)
 longs = _caster(types.int64)
 halves = _caster(types.uint32)
 ints = _caster(types.int32)
+bytes_ = _caster(types.uint8)
 
 
 @intrinsic
