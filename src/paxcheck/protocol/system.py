@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from paxcheck.protocol.errors import ModelError, Where, model_lines, where_of
+from paxcheck.protocol.errors import ModelError, Where, where_of
 from paxcheck.protocol.execute import (
     Act,
     Local,
@@ -91,7 +91,7 @@ class System:
     """The transition system that a protocol defines in one configuration.
 
     `names`, `index`: the nodes; `budgets`: the faults with how often each may strike;
-    `surroundings`: what no step may change; `interrupted`: the line of a handler that Ctrl-C ended;
+    `surroundings`: what no step may change; `interrupted`: the line of the model at which a search was ended;
     `closed`: how often a rule said yes or no in a branch that then had nothing to choose.
     """
 
@@ -332,10 +332,6 @@ class System:
             reaction = act(*args)
         except ModelError:
             self.surroundings.after_call(kind, method)  # it may know a better reason
-            raise
-        except KeyboardInterrupt as stop:
-            lines = model_lines(stop.__traceback__)
-            self.interrupted = lines[-1] if lines else None
             raise
         self.surroundings.after_call(kind, method)
         for call in reaction.closed:
