@@ -91,8 +91,9 @@ class System:
     """The transition system that a protocol defines in one configuration.
 
     `names`, `index`: the nodes; `budgets`: the faults with how often each may strike;
-    `surroundings`: what no step may change; `interrupted`: the line of the model at which a search was ended;
-    `closed`: how often a rule said yes or no in a branch that then had nothing to choose.
+    `surroundings`: what no step may change; `closed`: how often a rule said yes or no in a branch
+    that then had nothing to choose; `interrupted`: the line of the model at which an interrupt
+    ended a search.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = True) -> None:
