@@ -79,6 +79,11 @@ class Recorder:
         **header: Any,
     ) -> None:
         self.path = Path(path)
+        if isinstance(members, str):  # its letters would be the members
+            raise UsageError(
+                f"the members {members!r} are a text, and must be a list of names",
+                hint=f"write members=[{members!r}]",
+            )
         families = [family] if isinstance(family, str) else list(family)
         known = {"paxcheck": VERSION, "kind": log.KIND, "family": families}
         self.header = _checked({**known, "members": list(members), **header}, log.LogHeader)

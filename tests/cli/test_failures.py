@@ -254,6 +254,20 @@ def test_the_time_is_up_in_a_handler_that_hangs(command: tuple[str, ...], tmp_pa
     assert "it was interrupted" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("check", "--engine", "reference"), ("check", "--engine", "compiled"), ("simulate",)],
+)
+def test_the_time_is_up_in_a_property_that_hangs(command: tuple[str, ...], tmp_path: Path) -> None:
+    """The first state is judged before any step."""
+    path = model(tmp_path, prop="while True: pass")
+    name, *more = command
+    done = process(name, str(path), *more, "--max-time", "0.5")
+    assert done.returncode == 3
+    assert f"interrupted at {path}:18 in fine" in done.stdout.split("\n")
+    assert "verdict: undetermined: the limit of 0.5 seconds was reached" in done.stdout
+
+
 def test_ctrl_c_elsewhere(tmp_path: Path) -> None:
     for place, line, name in [("nodes", 14, "nodes")]:
         path = model(tmp_path, **{place: HANGS + "        while True: pass"})

@@ -259,6 +259,10 @@ def test_what_is_taken_for_granted_is_said() -> None:
         (["missing.log"], "missing.log cannot be read: No such file or directory"),
         (["empty.log", "--map", "m.toml"], "empty.log: read as mine, no line told anything"),
         (["other.log"], "other.log: its format is not recognised by its first lines"),
+        (
+            ["c.json"],
+            "c.json is a certificate, not a log\n  count again with: paxcheck recheck c.json",
+        ),
         (["right.log", "--from", "zab"], "no log format is called 'zab'"),
         (["right.log", "--map", "m.toml", "--property", "luck"], "no property of logs is called"),
         (["right.log", "right.log", "--map", "m.toml"], "a file is named twice"),
@@ -279,6 +283,7 @@ def test_what_is_taken_for_granted_is_said() -> None:
 def test_bad_input(args: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.log").write_text('{"what": "nothing"}\n')
     Path("other.log").write_text("hello\n")
+    Path("c.json").write_text('{\n  "certificate": 1,\n  "paxcheck": "0.1.0"\n}\n')
     Path("run.jsonl").write_text('{"paxcheck":1,"kind":"behavior","model":"rounds"}\n')
     Path("strange.log").write_text(
         '{"paxcheck":1,"kind":"log","family":["paxos"]}\n'

@@ -57,6 +57,23 @@ CLASSES = {
         "class B(Node):\n    def y(self): pass\nclass A(B):\n    y: int = durable(0)",
         "FILE:9: the field A.y hides B.y\n  give one of the two another name",
     ),
+    "a record with an equality of its own": (
+        "class R(Record):\n    n: int\n    def __eq__(self, other): return True\n"
+        "class A(Node): pass",
+        "FILE:8: R defines __eq__, which every record has already\n"
+        "  records compare field by field; a field may have any other name",
+    ),
+    "a record with an order of its own, and the one that was asked for": (
+        "class R(Record, order=True):\n    n: int\n    def __lt__(self, other): return True\n"
+        "class A(Node): pass",
+        "FILE:8: R defines __lt__, which every record has already\n"
+        "  records compare field by field; a field may have any other name",
+    ),
+    "a record with a field called like one of ours": (
+        "class R(Record):\n    _fields: int\nclass A(Node): pass",
+        "FILE:7: R defines _fields, which every record has already\n"
+        "  records compare field by field; a field may have any other name",
+    ),
     "a default that no state can hold": (
         "class A(Node):\n    x: int = durable(0)\n    y: float = durable(0.0)",
         "FILE:8: the default of A.y is a float, which cannot be part of a state\n"

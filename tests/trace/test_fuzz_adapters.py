@@ -366,7 +366,9 @@ def test_what_is_broken_before_an_unreadable_line_is_told() -> None:
 def test_two_formats_and_one_file_twice() -> None:
     Path("a.log").write_bytes(WAL)
     Path("b.log").write_bytes(RAFT)
-    with pytest.raises(UsageError, match="different formats: etcd-raft, etcd-wal"):
+    with pytest.raises(
+        UsageError, match=r"different formats: etcd-raft \(b.log\), etcd-wal \(a.log\)"
+    ):
         validate_files(["a.log", "b.log"])
     with pytest.raises(UsageError, match="a file is named twice"):
         validate_files(["a.log", "a.log"])

@@ -1,4 +1,4 @@
-"""A handler that never ends is ended too, when the time is up: as Ctrl-C ends it."""
+"""A handler or property that never ends is ended too when the time is up: as Ctrl-C ends it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TimeIsUp(KeyboardInterrupt):
 
 @contextmanager
 def alarm(limits: Limits) -> Generator[None]:
-    """While a search runs in the main thread: no handler outlives the limit of time by much.
+    """While a search runs in the main thread: nothing of the model outlives its time by much.
 
     Where the system has no timer, or somebody else uses it, a search is stopped between steps only.
     """

@@ -12,6 +12,7 @@ from dataclasses import replace
 from paxcheck.engine import fingerprint
 from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.coverage import Counting
+from paxcheck.engine.ending import interrupted
 from paxcheck.engine.judge import Judge, property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Report, Watch
 from paxcheck.engine.resume import Saver
@@ -76,11 +77,11 @@ class Search:
 
     def run(self, stop_at_first: bool) -> Verdict:
         """Search to the end, or as far as the limits allow."""
-        self.judge.state(next(iter(self.number)), (0, None))
         try:
+            self.judge.state(next(iter(self.number)), (0, None))
             stopped = self._search(stop_at_first)
         except KeyboardInterrupt as stop:
-            stopped = str(stop) or "it was interrupted"
+            stopped = interrupted(self.system, stop)
         except MemoryError:
             stopped = "the machine has no more memory"
         return Verdict(

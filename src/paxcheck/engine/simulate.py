@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 
 from paxcheck.engine.coverage import Counting
-from paxcheck.engine.ending import concluded
+from paxcheck.engine.ending import concluded, interrupted
 from paxcheck.engine.judge import Judge, property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Report, Watch
 from paxcheck.engine.verdict import Verdict
@@ -76,7 +76,7 @@ def simulate(
                 stopped = reason or "the simulation ends at the first violation"
                 break
     except KeyboardInterrupt as stop:
-        stopped = str(stop) or "it was interrupted"
+        stopped = interrupted(system, stop)
     behaviors = {name: place for name, (place, _) in judge.found.items()}
     verdict = Verdict(
         engine=f"simulation (seed {seed})",

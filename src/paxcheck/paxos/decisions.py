@@ -352,7 +352,8 @@ class Validity(Monitor):
         if self.world.declaration.starts_late or self.world.lost:
             self.doubt("the log may begin after clients gave values")
             return
-        self.alone += not self.decided
+        if not self.decided:
+            self.alone += 1
         absent = self._absent()
         for value, fact in self.decided.items():
             if value not in self.valid and absent:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from paxcheck.protocol.errors import ModelError, Where, model_lines, where_of
+from paxcheck.protocol.errors import ModelError, Where, where_of
 from paxcheck.protocol.execute import (
     Act,
     Local,
@@ -91,8 +91,9 @@ class System:
     """The transition system that a protocol defines in one configuration.
 
     `names`, `index`: the nodes; `budgets`: the faults with how often each may strike;
-    `surroundings`: what no step may change; `interrupted`: the line of a handler that Ctrl-C ended;
-    `closed`: how often a rule said yes or no in a branch that then had nothing to choose.
+    `surroundings`: what no step may change; `closed`: how often a rule said yes or no in a branch
+    that then had nothing to choose; `interrupted`: the line of the model at which an interrupt
+    ended a search.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = True) -> None:
@@ -332,10 +333,6 @@ class System:
             reaction = act(*args)
         except ModelError:
             self.surroundings.after_call(kind, method)  # it may know a better reason
-            raise
-        except KeyboardInterrupt as stop:
-            lines = model_lines(stop.__traceback__)
-            self.interrupted = lines[-1] if lines else None
             raise
         self.surroundings.after_call(kind, method)
         for call in reaction.closed:

@@ -45,6 +45,9 @@ ATOMS: Final = frozenset([type(None), bool, int, str, bytes])
 """The classes of values that hold nothing else."""
 
 
+_OF_RECORDS: Final = ("_compare_by", "_fields", "_hash", "_key", "_parts", "__eq__", "__hash__")
+_COMPARISONS: Final = ("__lt__", "__le__", "__gt__", "__ge__")
+
 _set = object.__setattr__  # a record is frozen for everybody else
 
 
@@ -66,13 +69,12 @@ class Record:
 
     def __init_subclass__(cls, *, order: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in ("_hash", "_key", "_checked", "_parts", "__eq__", "__hash__"):
+        for name in _OF_RECORDS + _COMPARISONS * order:
             if name in vars(cls) or name in inspect.get_annotations(cls):
                 raise ModelError(
                     f"{cls.__name__} defines {name}, which every record has already",
                     where=where_of(vars(cls).get(name)) or where_of_class(cls, name),
-                    hint="two records are equal when class and fields are equal; "
-                    "a field may have any other name",
+                    hint="records compare field by field; a field may have any other name",
                 )
         dataclasses.dataclass(frozen=True, eq=False, order=False, repr=False)(cls)
         cls._fields = tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
@@ -130,7 +132,7 @@ def parts_getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Value, ...]]:
 def _add_order(cls: type[Record]) -> None:
     """Comparisons field by field, as those of tuples."""
     names = cls._fields  # pyright: ignore[reportPrivateUsage]
-    for name, sign in (("__lt__", "<"), ("__le__", "<="), ("__gt__", ">"), ("__ge__", ">=")):
+    for name, sign in zip(_COMPARISONS, ("<", "<=", ">", ">="), strict=True):
         compare = str("=" in sign)  # with no field they are equal
         for n in reversed(names):
             one, two = f"self.{n}", f"other.{n}"

@@ -228,6 +228,20 @@ def test_two_proposers_of_one_ballot() -> None:
     assert [(m.line, m.node) for m in result.refusal.evidence] == [(2, "p"), (3, "q")]
 
 
+def test_of_many_slots_the_first_ones_are_told() -> None:
+    slots = range(6)
+    rows = log(*[said(who, "prepare", 1, slot=slot) for slot in slots for who in "pq"])
+    (note,) = [note for note in replayed(rows).notes if note.startswith("other slots")]
+    told = [
+        f"log:{2 * slot + 3}: q uses ballot 1 in slot {slot}, which is p's: no two proposers "
+        "share a ballot"
+        for slot in slots[1:4]
+    ]
+    assert note == (
+        f"other slots are not replayed to their end either: {'; '.join(told)}; and 2 more"
+    )
+
+
 def test_ballots_of_two_kinds() -> None:
     with pytest.raises(TraceError) as problem:
         replayed(log(said("a", "promise", 1), said("b", "promise", [1, "p"])))

@@ -275,6 +275,10 @@ def test_what_cannot_be_recorded_is_said(tmp_path: Path) -> None:
         UsageError, match=r"`family\[0\]` is 'pax', and must be one of: lease, paxos, raft"
     ):
         Recorder(tmp_path / "other", "pax")
+    with pytest.raises(
+        UsageError, match="the members 'a1' are a text, and must be a list of names"
+    ):
+        Recorder(tmp_path / "other", "paxos", "a1")
     with pytest.raises(UsageError, match="cannot be written: Is a directory"):
         Recorder(tmp_path, "paxos")
 

@@ -454,5 +454,5 @@ class Looks(Store):
     def unpacked(self, places: list[int]) -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
         """The rows of each state, what is left of the budgets, and the cut."""
         width = self.arrays.width
-        at_ = np.array(places, np.int64)[:, None] * width + np.arange(width)
-        return self.arrays.unpack(self.log[at_])
+        words = np.array(places, np.int64)[:, None] * width + np.arange(width)
+        return self.arrays.unpack(self.log[words])

@@ -32,6 +32,7 @@ from paxcheck.engine.compiled.python_tier import Tier
 from paxcheck.engine.compiled.set_arrays import SetArrays
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.ending import interrupted
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Watch
 from paxcheck.engine.verdict import Verdict
@@ -333,7 +334,7 @@ def go_on(
     except NotSymmetric as problem:
         raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
     except KeyboardInterrupt as stop:
-        stopped = str(stop) or "it was interrupted"
+        stopped = interrupted(tables.system, stop)
     except MemoryLimit as problem:
         stopped = str(problem)
     except MemoryError:

@@ -14,6 +14,7 @@ from paxcheck.engine.compiled.inbox_tier import InboxTier
 from paxcheck.engine.compiled.python_tier import PythonTier, Tier
 from paxcheck.engine.compiled.saving import KIND, TierSaver
 from paxcheck.engine.compiled.tables import Regroup, Tables, Unsupported
+from paxcheck.engine.ending import interrupted
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Report, Watch
 from paxcheck.engine.verdict import Verdict
@@ -87,7 +88,7 @@ def _run(tier: Tier, how: How) -> Verdict:
             if verdict is not None:
                 return verdict
     except KeyboardInterrupt as stop:
-        stopped = str(stop) or "it was interrupted"
+        stopped = interrupted(tables.system, stop)
     except MemoryError:
         stopped = "the machine has no more memory"
     behaviors = tier.behaviors()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 64  # states that a thread expands at once
 FIRST_BITS = 16
+MOST_BITS = 31  # of a table of states
 FIRST_WORDS = 1 << 14
 THREADS_FROM = 200_000  # states: a smaller search is over before a second thread has begun
 SHARE = 1024  # states: a thread is not called for less
@@ -319,23 +320,27 @@ class Store:
     # Room -----------------------------------------------------------------------------------
 
     def grow_table(self) -> None:
-        """A larger table, for the same states."""
-        # Every growth puts all states into the table again: larger steps where memory is plenty.
-        free = memory.available_memory() or 0
-        steps = [4, 2, 1] if self.bits <= 20 else [2, 1]
-        few = self.limits.memory is not None
-        for more in steps:
-            if more == 1 or (not few and (4 << (self.bits + more)) * 8 < free):
-                break
-        if few and self.bits < 22:
-            more = 2
-        if self.bits + more > 31:
-            more = 1
-        if self.bits + more > 31:
-            raise memory.MemoryLimit("a table of states has at most 2^31 slots")
-        self.room_for(4 << (self.bits + more), freed=self.table.nbytes)
-        self.bits += more
+        """A larger table, for the same states. Raises MemoryLimit or MemoryError."""
+        if self.bits == MOST_BITS:
+            raise memory.MemoryLimit(f"a table of states has at most 2^{MOST_BITS} slots")
+        bits = self._larger_bits()
+        self.room_for(4 << bits, freed=self.table.nbytes)
+        self.bits = bits
         self.index()
+
+    def _larger_bits(self) -> int:
+        """Of how many bits the next table is.
+
+        Every growth puts all states into the table again: larger steps where memory is plenty.
+        """
+        if self.limits.memory is not None:
+            steps = [2] if self.bits < 22 else []
+        else:
+            free = memory.available_memory() or 0
+            steps = [4, 2] if self.bits <= 20 else [2]
+            steps = [more for more in steps if (4 << (self.bits + more)) * 8 < free]
+        larger = [self.bits + more for more in steps if self.bits + more <= MOST_BITS]
+        return larger[0] if larger else self.bits + 1
 
     def index(self) -> None:
         """Make the table anew from the log."""

@@ -264,8 +264,10 @@ def _common_format(sources: Sequence[Source]) -> Adapter:
     found = {source: _format_of(source, known) for source in sources}
     kinds = {adapter.NAME: adapter for adapter in found.values() if adapter is not None}
     if len(kinds) > 1:
+        first = {a.NAME: s.name for s, a in reversed(found.items()) if a is not None}
+        told = ", ".join([f"{kind} ({first[kind]})" for kind in sorted(kinds)])
         raise UsageError(
-            f"these files are of different formats: {', '.join(sorted(kinds))}",
+            f"these files are of different formats: {told}",
             hint="validate the files of one format at a time, or force one with --from",
         )
     if not kinds:
@@ -284,6 +286,11 @@ def _format_of(source: Source, known: dict[str, Adapter]) -> Adapter | None:
                 f"{source.name} is a run of a model: it is read more than once",
                 hint="save it to a file first",
             )
+        if is_certificate(first):
+            raise UsageError(
+                f"{source.name} is a certificate, not a log",
+                hint=f"count again with: paxcheck recheck {source.name}",
+            )
     if empty:
         raise TraceError(f"{source.name} is empty: there is nothing to validate")
     return None
@@ -296,3 +303,8 @@ def is_run(first: list[bytes]) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return "paxcheck" in header and header.get("kind", "trace") in ("behavior", "trace")
+
+
+def is_certificate(first: list[bytes]) -> bool:
+    """Whether these are the first lines of what `paxcheck check --certificate` writes."""
+    return b" ".join(first[:2]).split()[:2] == [b"{", b'"certificate":']

@@ -31,6 +31,9 @@ MOST_OPEN: Final = 5
 """For so many slots that the search leaves open a proof is tried that no run allows them; each may
 take seconds."""
 
+MOST_TOLD: Final = 3
+"""Of so many other slots that are not replayed to their end a note says where."""
+
 MOST_MEMBERS: Final = 15
 """All quorums are listed."""
 
@@ -249,14 +252,11 @@ def _joined(
     if again:
         notes.append(f"{count(again, 'answer')} only repeated what was said before")
     if len(refused) > 1:
-        told = "; ".join(
-            [
-                f"{r.refusal.file}:{r.refusal.line}: {r.refusal.reason}"
-                for r in refused[1:]
-                if r.refusal
-            ]
-        )
-        notes.append(f"other slots are not replayed to their end either: {told}")
+        others = [r.refusal for r in refused[1:] if r.refusal]
+        told = [f"{r.file}:{r.line}: {r.reason}" for r in others[:MOST_TOLD]]
+        if len(others) > MOST_TOLD:
+            told.append(f"and {len(others) - MOST_TOLD:,} more")
+        notes.append(f"other slots are not replayed to their end either: {'; '.join(told)}")
     return Conformance(
         files=tuple(log.files),
         events=sum([len(told) for told in log.slots.values()])
