@@ -78,6 +78,7 @@ class NoVoteBelowPromise(_Floor):
     name = "no-vote-below-promise"
     memory = True
     needs = "votes that acceptors send"
+    takes = "promises and votes that acceptors send"
     lacks = "no acceptor votes after a promise or another vote"
 
     def on_Promised(self, fact: Promised) -> None:
@@ -205,6 +206,7 @@ class HonestPromise(_Reports):
     name = "honest-promise"
     memory = True
     needs = "promises with the votes that they report"
+    takes = "votes, and promises with the votes that they report"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)

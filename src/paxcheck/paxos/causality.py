@@ -30,6 +30,7 @@ class MessageCausality(Monitor):
 
     name = "message-causality"
     needs = "messages with ids"
+    takes = "messages with ids, sent and received, in the whole log of the sender"
     lacks = "no message is received"
 
     def __init__(self, world: Observed) -> None:

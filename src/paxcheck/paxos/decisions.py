@@ -64,6 +64,7 @@ class ChosenOnce(Monitor):
 
     name = "chosen-once"
     needs = "votes with their values"
+    takes = "votes with their values, and the members"
     lacks = "no value has the votes of a quorum"
 
     def __init__(self, world: Observed) -> None:
@@ -125,6 +126,7 @@ class DecisionNeedsQuorum(Monitor):
 
     name = "decision-needs-quorum"
     needs = "decisions"
+    takes = "a proposer's proposals, the votes that it receives, its decisions, and the members"
     lacks = "no decision names a ballot in which its node asked for votes"
 
     def __init__(self, world: Observed) -> None:
@@ -216,6 +218,7 @@ class DecidedWasChosen(Monitor):
 
     name = "decided-was-chosen"
     needs = "decisions with their values"
+    takes = "whole logs of all members from their first start: votes, decisions, and the members"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)

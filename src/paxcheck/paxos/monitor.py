@@ -152,7 +152,8 @@ class Monitor(Index):
     """Judges one property. Methods named `on_<Fact>` receive the facts of that class.
 
     `checks`: how often the property could be judged; `quorums`: how many quorums were counted.
-    `needs`: the evidence without which nothing can be judged, in words. `alone`: how often there
+    `needs`: the evidence without which nothing can be judged, in words; `takes`: all that a
+    judgement takes, where that is more. `alone`: how often there
     was some, and nothing to compare it with; `lacks`: what was missing for that, in words.
     `memory`: it is about what one node must remember, so a restart between two contradicting facts
     is a durability fault. `unsure` collects what the log could not decide.
@@ -160,6 +161,7 @@ class Monitor(Index):
 
     name: ClassVar[str] = ""
     needs: ClassVar[str] = ""
+    takes: ClassVar[str] = ""
     lacks: ClassVar[str] = ""
     memory: ClassVar[bool] = False
 

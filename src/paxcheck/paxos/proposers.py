@@ -195,6 +195,7 @@ class ProposalNeedsQuorum(_Attempts):
 
     name = "proposal-needs-quorum"
     needs = "proposals"
+    takes = "prepares, the promises that a proposer receives, and the members"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -259,6 +260,7 @@ class AdoptsHighestVote(_Attempts):
 
     name = "adopts-highest-vote"
     needs = "proposals"
+    takes = "the votes that promises report, and the values that are proposed"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)

@@ -82,6 +82,7 @@ class CommitNeedsQuorum(Quorums):
 
     name = "commit-needs-quorum"
     needs = "a leader that commits more than before"
+    takes = "a leader's commits, the acknowledgements that it receives, and the members"
     kind = "append"
     what = "an acknowledgement"
 

@@ -57,6 +57,7 @@ class ElectionNeedsQuorum(Quorums):
 
     name = "election-needs-quorum"
     needs = "nodes that become leader of a term"
+    takes = "campaigns, the votes that a candidate receives, and the members"
     kind = "vote"
     what = "a vote"
 

@@ -114,6 +114,7 @@ class LogMatching(Monitor):
 
     name = "log-matching"
     needs = "entries with index and term"
+    takes = "entries with index, term and content, of two nodes"
     lacks = "no entry is written a second time, with its content or the entry before it"
 
     def __init__(self, world: Observed) -> None:
@@ -183,6 +184,7 @@ class LeaderAppendOnly(Monitor):
 
     name = "leader-append-only"
     needs = "entries that a leader writes"
+    takes = "leaders, and the entries that they write"
 
     def __init__(self, world: Observed) -> None:
         super().__init__(world)
@@ -269,6 +271,7 @@ class LeaderCompleteness(Monitor):
 
     name = "leader-completeness"
     needs = "nodes that become leader of a term"
+    takes = "leaders' commits, and the terms of the entries in leaders' logs"
     lacks = "no leader comes after one that committed an entry of known term"
 
     def __init__(self, world: Observed) -> None:
@@ -334,6 +337,7 @@ class StateMachineSafety(Monitor):
 
     name = "state-machine-safety"
     needs = "entries that are applied"
+    takes = "entries that are applied, with their content or their term"
     lacks = "no entry is applied a second time"
 
     def __init__(self, world: Observed) -> None:

@@ -213,7 +213,8 @@ def test_a_broadcast_that_a_hole_cuts_shows_no_members(tmp_path: Path) -> None:
     del log.lines[5]  # the accept that A sends to C
     verdict = judge(tmp_path, log)
     assert {p.reason for p in verdict.properties if p.name == "chosen-once"} == {
-        "the log does not show votes with their values"
+        "the log does not show votes with their values; it takes votes with their values, "
+        "and the members"
     }
 
 

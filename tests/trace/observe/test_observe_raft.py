@@ -275,7 +275,12 @@ def test_a_log_that_keeps_the_rule_is_not_accused(
 
 
 UNKNOWN: list[tuple[str, list[Fact], str]] = [
-    ("commit-needs-quorum", [], "the log does not show a leader that commits more than before"),
+    (
+        "commit-needs-quorum",
+        [],
+        "the log does not show a leader that commits more than before; it takes a leader's commits, "
+        "the acknowledgements that it receives, and the members",
+    ),
     (
         "term-never-goes-back",
         [TermHeld(node="a", line=2, term=1)],

@@ -240,7 +240,8 @@ class Observer:
             return _doubts(monitor)
         if monitor.alone:
             return f"nothing to compare: {monitor.lacks}"
-        return f"the log does not show {monitor.needs}"
+        takes = f"; it takes {monitor.takes}" if monitor.takes else ""
+        return f"the log does not show {monitor.needs}{takes}"
 
 
 def observe(
