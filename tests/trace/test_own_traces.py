@@ -57,8 +57,8 @@ def test_the_manifest_has_all_recordings() -> None:
                 "state-machine-safety": _APPENDS,
                 "message-integrity": "the log does not show message ids and contents, "
                 "where they are sent and where they are received",
-                "message-causality": "the log does not show messages with ids; it takes messages with "
-                "ids, sent and received, in the whole log of the sender",
+                "message-causality": "the log does not show messages with ids; "
+                "it takes messages with ids, sent and received, in the whole log of the sender",
             },
         ),
         (

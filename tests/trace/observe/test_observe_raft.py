@@ -278,8 +278,8 @@ UNKNOWN: list[tuple[str, list[Fact], str]] = [
     (
         "commit-needs-quorum",
         [],
-        "the log does not show a leader that commits more than before; it takes a leader's commits, "
-        "the acknowledgements that it receives, and the members",
+        "the log does not show a leader that commits more than before; "
+        "it takes a leader's commits, the acknowledgements that it receives, and the members",
     ),
     (
         "term-never-goes-back",
