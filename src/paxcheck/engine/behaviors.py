@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.judge import Judge
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.system import Step, System
@@ -63,6 +64,7 @@ def found_as_data(system: System, behaviors: Mapping[str, Sequence[Step]]) -> di
     return {name: choices_of(system, steps) for name, steps in behaviors.items()}
 
 
+@undisturbed()
 def found_again(
     system: System, properties: Sequence[Property], data: Mapping[str, Any]
 ) -> dict[str, tuple[tuple[Step, ...], Broken | None]]:
