@@ -152,4 +152,5 @@ def test_what_was_found_is_told_even_if_the_time_is_up(
             verdict = search.explore(system, limits=limits, checkpoint=checkpoint)
         assert verdict.verdict == "violated"
         assert verdict.properties[0].steps == 3
+        assert verdict.stopped == ("the limit of depth 4 was reached" if depth == 4 else None)
         assert system.rung

@@ -59,6 +59,7 @@ def judged_run(
     return tuple(steps), judge.found[prop.name][1]
 
 
+@undisturbed()
 def found_as_data(system: System, behaviors: Mapping[str, Sequence[Step]]) -> dict[str, list[int]]:
     """What was found, as data: for each property the choices of its run."""
     return {name: choices_of(system, steps) for name, steps in behaviors.items()}
