@@ -1,10 +1,12 @@
 """Values of a state: frozen and back, in an order that no hash seed changes."""
 
+import operator
 import os
 import re
 import subprocess
 import sys
 from enum import Enum
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,6 +88,32 @@ def test_records_are_equal_by_class() -> None:
     assert Ballot(1, "p2") > Ballot(1, "p1") >= Ballot(0, "p9")
     with pytest.raises(TypeError):
         assert Ballot(1, "p") < 3  # type: ignore[operator]
+
+
+class Pair(Record, order=True):
+    one: int | None
+    two: int | None
+
+
+class Nothing(Record, order=True):
+    pass
+
+
+PARTS = st.tuples(*[st.none() | st.integers(0, 1)] * 2)
+
+
+@given(PARTS, PARTS)
+def test_records_with_an_order_compare_as_tuples_do(one: Any, two: Any) -> None:
+    """Also where equal fields have no order: a ballot of nobody, say."""
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        try:
+            expected = compare(one, two)
+        except TypeError:
+            with pytest.raises(TypeError):
+                compare(Pair(*one), Pair(*two))
+        else:
+            assert compare(Pair(*one), Pair(*two)) == expected
+        assert compare(Nothing(), Nothing()) == compare((), ())
 
 
 def test_ordered_sets_stay_ordered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
 from collections.abc import Generator
@@ -16,6 +17,9 @@ PATIENCE: Final = 1.0
 """Seconds that a search has after its time to notice by itself that it is over."""
 
 _AGAIN: Final = 0.2
+_LONGEST: Final = 100_000_000  # seconds: three years; some systems have no longer timer
+
+_telling: list[None] = []  # one for each `undisturbed` that is open
 
 
 class TimeIsUp(KeyboardInterrupt):
@@ -29,27 +33,48 @@ def alarm(limits: Limits) -> Generator[None]:
     Where the system has no timer, or somebody else uses it, a search is stopped between steps only.
     """
     seconds = limits.seconds
-    if seconds is None or not _timer_is_free():
+    if seconds is None or seconds > _LONGEST or not _timer_is_free():
         yield
         return
+    here = inspect.currentframe()
+    outside = here and here.f_back and here.f_back.f_back  # who says `with alarm(...)`
 
     def ring(number: int, frame: FrameType | None) -> None:
-        while frame is not None:
+        if _telling:
+            return
+        # Whoever called the search may look like a model's file too, and is not interrupted.
+        while frame is not None and frame is not outside:
             if is_model_file(frame.f_code.co_filename):
                 raise TimeIsUp(out_of_time(seconds))
             frame = frame.f_back
 
     signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds + PATIENCE, _AGAIN)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds + PATIENCE, _AGAIN)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
+@contextmanager
+def undisturbed() -> Generator[None]:
+    """While the runs to what was found are made: the alarm must not take away what was found.
+
+    Handlers and properties that run now have run before, and came to their end.
+    """
+    _telling.append(None)
+    try:
+        yield
+    finally:
+        _telling.pop()
+
+
 def _timer_is_free() -> bool:
+    """Whether nobody uses it: here, or before this program was started (`alarm` in a shell)."""
     if not hasattr(signal, "setitimer"):
         return False
-    main = threading.current_thread() is threading.main_thread()
-    return main and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    unused = signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    return unused and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.judge import Judge
 from paxcheck.protocol.properties import Broken, Property
 from paxcheck.protocol.system import Step, System
@@ -58,11 +59,13 @@ def judged_run(
     return tuple(steps), judge.found[prop.name][1]
 
 
+@undisturbed()
 def found_as_data(system: System, behaviors: Mapping[str, Sequence[Step]]) -> dict[str, list[int]]:
     """What was found, as data: for each property the choices of its run."""
     return {name: choices_of(system, steps) for name, steps in behaviors.items()}
 
 
+@undisturbed()
 def found_again(
     system: System, properties: Sequence[Property], data: Mapping[str, Any]
 ) -> dict[str, tuple[tuple[Step, ...], Broken | None]]:

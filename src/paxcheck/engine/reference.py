@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from paxcheck.engine import fingerprint
+from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.coverage import Counting
 from paxcheck.engine.ending import interrupted
@@ -159,6 +160,7 @@ class Search:
         prints = fingerprint.Fingerprint(self.system.network)
         return fingerprint.text(fingerprint.add(map(prints.world, self.number)))
 
+    @undisturbed()
     def behaviors(self) -> dict[str, tuple[Step, ...]]:
         """A shortest run to each breach or witness that was found."""
         known = self.saver.behaviors if self.saver is not None else {}

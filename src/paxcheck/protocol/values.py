@@ -133,11 +133,11 @@ def _add_order(cls: type[Record]) -> None:
     """Comparisons field by field, as those of tuples."""
     names = cls._fields  # pyright: ignore[reportPrivateUsage]
     for name, sign in zip(_COMPARISONS, ("<", "<=", ">", ">="), strict=True):
-        compare = str("=" in sign)  # with no field they are equal
+        compare = str("=" in sign)  # all fields are equal
         for n in reversed(names):
+            # Equal fields are not compared further: they may have no order, as None has none.
             one, two = f"self.{n}", f"other.{n}"
-            more = n != names[-1]
-            compare = f"{one} {sign} {two}" + (f" if {one} != {two} else {compare}" if more else "")
+            compare = f"{one} {sign} {two} if {one} != {two} else {compare}"
         same = "other.__class__ is self.__class__"
         setattr(cls, name, _written(f"({compare}) if {same} else NotImplemented"))
 

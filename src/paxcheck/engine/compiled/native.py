@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.behaviors import choices_of, judged_run
 from paxcheck.engine.compiled.digest import digest_of
 from paxcheck.engine.compiled.findings import Findings, coverage_of
@@ -217,6 +218,7 @@ class NativeTier(Paths):
 
     # What was found -------------------------------------------------------------------------
 
+    @undisturbed()
     def _settle(self, depth: int) -> None:
         """Make the runs to what was found while the states of level `depth` were expanded."""
         arrays, findings = self.arrays, self.findings

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.compiled.findings import Findings, steps_between
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.tables import Tables
@@ -139,6 +140,7 @@ class Tier:
             worlds.append(self.world(state))
         return worlds[::-1]
 
+    @undisturbed()
     def behaviors(self) -> dict[str, tuple[Step, ...]]:
         """A shortest run to each breach or witness that was found.
 
