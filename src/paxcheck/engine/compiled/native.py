@@ -31,6 +31,7 @@ from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
 from paxcheck.engine.compiled.python_tier import Tier
 from paxcheck.engine.compiled.set_arrays import SetArrays
+from paxcheck.engine.compiled.store import BATCH
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.engine.ending import interrupted
@@ -187,7 +188,7 @@ class NativeTier(Paths):
                 return reason
 
     def _batch(self, size: int) -> None:
-        wanted = size or 64
+        wanted = size or BATCH
         if self.main[at.BATCH] != wanted:
             self.main[at.BATCH] = wanted
             self.version += 1

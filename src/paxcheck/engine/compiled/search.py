@@ -21,7 +21,7 @@ from paxcheck.engine.verdict import Verdict
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
 
-HAND_OVER: Final = 4_000
+HAND_OVER: Final = 3_000
 """From so many states on, the native tier takes over."""
 
 

@@ -21,7 +21,7 @@ from paxcheck.engine.limits import Limits
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-BATCH = 64  # states that a thread expands at once
+BATCH = 128  # states that a thread expands at once
 FIRST_BITS = 16
 MOST_BITS = 31  # of a table of states
 FIRST_WORDS = 1 << 14
