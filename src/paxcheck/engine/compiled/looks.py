@@ -148,12 +148,16 @@ class Looks(Store):
             arrays.compute(i, number, bits)
             if self.tables.alarms:
                 self.note_breaches()
-            if self.symmetry is not None:
-                place = self.tables.rows[i][number].place
-                for bit in bits:
-                    if bit >= 0:
-                        self.symmetry.check(i, place, arrays.what(i, bit))
+            self.check_symmetry(i, number, bits)
         self.take_over(entries)
+
+    def check_symmetry(self, i: int, number: int, bits: list[int]) -> None:
+        """Check what a row does, if symmetry is used. Raises NotSymmetric."""
+        if self.symmetry is not None:
+            place = self.tables.rows[i][number].place
+            for bit in bits:
+                if bit >= 0:
+                    self.symmetry.check(i, place, self.arrays.what(i, bit))
 
     def take_over(self, entries: dict[tuple[int, int], list[int]]) -> None:
         """Write entries that the tables have computed into the arrays: (node, row) -> bits."""

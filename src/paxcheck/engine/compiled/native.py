@@ -89,11 +89,8 @@ class NativeTier(Paths):
         self.index()
         if isinstance(self.arrays, SetArrays):
             known = self.arrays.known_entries()
-            if symmetry is not None:
-                for (i, number), bits in known.items():
-                    place = self.tables.rows[i][number].place
-                    for bit in bits:
-                        symmetry.check(i, place, self.arrays.what(i, bit))
+            for (i, number), bits in known.items():
+                self.check_symmetry(i, number, bits)
             self.take_over(known)
 
     # The search -----------------------------------------------------------------------------

@@ -11,14 +11,12 @@ from paxcheck.engine.compiled.kernel.control import (
     FIRST,
     LAST,
     LOG_AT,
-    MASK_AT,
     PARTS_AT,
     PARTS_FROM_AT,
-    SHIFT_AT,
     TOTALS_AT,
 )
 from paxcheck.engine.compiled.kernel.pointers import fixed, longs, words
-from paxcheck.engine.compiled.kernel.states import word_of
+from paxcheck.engine.compiled.kernel.states import number_in
 from paxcheck.engine.fingerprint import FACTORS
 
 MIX1, MIX2 = (np.uint64(factor) for factor in FACTORS)
@@ -29,13 +27,11 @@ def add_up(widths, c):
     width = len(widths)
     log, totals = words(fixed(c, LOG_AT)), words(fixed(c, TOTALS_AT))
     parts, begins = words(fixed(c, PARTS_AT)), longs(fixed(c, PARTS_FROM_AT))
-    shifts, masks = words(fixed(c, SHIFT_AT)), words(fixed(c, MASK_AT))
     one = two = np.uint64(0)
     for at in range(fixed(c, FIRST), fixed(c, LAST)):
         x, y = fixed(parts, 0), fixed(parts, 1)  # what all states have
         for field in range(fixed(c, FIELDS)):
-            bits = log[at * width + word_of(widths, c, field)] >> fixed(shifts, field)
-            number = np.int64(bits & fixed(masks, field))
+            number = number_in(widths, c, log, at * width, field)
             place = 2 * (fixed(begins, field) + number)
             x += fixed(parts, place)
             y += fixed(parts, place + 1)

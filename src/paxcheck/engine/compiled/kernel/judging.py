@@ -27,7 +27,6 @@ from paxcheck.engine.compiled.kernel.control import (
     END_LENSES,
     KEY_AT,
     LENS_FIELDS_AT,
-    MASK_AT,
     NODES,
     PENDING,
     PENDING_AT,
@@ -40,7 +39,7 @@ from paxcheck.engine.compiled.kernel.control import (
     STATES_LENSES,
 )
 from paxcheck.engine.compiled.kernel.pointers import bytes_, fixed, ints, longs, words
-from paxcheck.engine.compiled.kernel.states import K1, K2, same, word_of
+from paxcheck.engine.compiled.kernel.states import K1, K2, number_in, same, word_of
 
 TAKEN = np.uint64(1) << np.uint64(63)
 """Bit 63 of word 0, which no state uses: it says that a slot of a set of keys is taken."""
@@ -51,7 +50,7 @@ def key_of(widths, c, lens, state, at):
     """Put the key of a state into the work space; its hash."""
     width = len(widths)
     key, classes = words(fixed(c, KEY_AT)), ints(fixed(c, CLASSES_AT))
-    shifts, masks = words(fixed(c, SHIFT_AT)), words(fixed(c, MASK_AT))
+    shifts = words(fixed(c, SHIFT_AT))
     base, looks = longs(fixed(c, BASE_AT)), longs(fixed(c, LENS_FIELDS_AT))
     nodes = fixed(c, NODES)
     first = lens * fixed(c, ROWS)
@@ -60,8 +59,7 @@ def key_of(widths, c, lens, state, at):
     for field in range(nodes):
         if fixed(looks, lens * nodes + field) == 0:
             continue
-        word = word_of(widths, c, field)
-        number = np.int64((state[at + word] >> fixed(shifts, field)) & fixed(masks, field))
+        word, number = word_of(widths, c, field), number_in(widths, c, state, at, field)
         group = np.uint64(fixed(classes, first + fixed(base, field) + number))
         key[word] |= group << fixed(shifts, field)
     key[0] |= TAKEN
@@ -72,14 +70,12 @@ def key_of(widths, c, lens, state, at):
 def number_of(widths, c, lens, state, at):
     """The key of a state as a place in the table of a lens."""
     classes, base = ints(fixed(c, CLASSES_AT)), longs(fixed(c, BASE_AT))
-    shifts, masks = words(fixed(c, SHIFT_AT)), words(fixed(c, MASK_AT))
     places = longs(fixed(c, DENSE_SHIFTS_AT))
     nodes = fixed(c, NODES)
     first = lens * fixed(c, ROWS)
     found = np.int64(0)
     for field in range(nodes):
-        word = word_of(widths, c, field)
-        number = np.int64((state[at + word] >> fixed(shifts, field)) & fixed(masks, field))
+        number = number_in(widths, c, state, at, field)
         group = np.int64(fixed(classes, first + fixed(base, field) + number))
         if group > 0:  # the lens looks at the node
             found |= (group - 1) << fixed(places, lens * nodes + field)

@@ -237,17 +237,8 @@ def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, foun
     unknown = np.uint64(0)
     opened, woken = words(fixed(c, OPEN_AT)), words(fixed(c, AWAKE_AT))
     if len(narrow) > 0:
-        allow = rest * 8
-        merge(
-            words(fixed(c, OFFERS_AT)),
-            rows,
-            nodes,
-            words(fixed(c, ALLOW_AT)),
-            allow,
-            asleep,
-            opened,
-            woken,
-        )
+        offers, allow = words(fixed(c, OFFERS_AT)), words(fixed(c, ALLOW_AT))
+        merge(offers, rows, nodes, allow, rest * stride, asleep, opened, woken)
     for i in range(nodes):
         row, old = rows[i], ids[i]
         if len(inboxes) > 0:

@@ -52,23 +52,25 @@ def word_of(widths, c, field):
 
 
 @inline
+def number_in(widths, c, state, at, field):
+    """The number in a field of a state: of a row, or of what is left of the faults."""
+    shifts, masks = words(fixed(c, SHIFT_AT)), words(fixed(c, MASK_AT))
+    word = state[at + word_of(widths, c, field)]
+    return np.int64((word >> fixed(shifts, field)) & fixed(masks, field))
+
+
+@inline
 def read(widths, c, state, at):
     """Read a state's fields into the work space: the numbers of its rows, and the rows."""
-    shifts, masks, base = (
-        words(fixed(c, SHIFT_AT)),
-        words(fixed(c, MASK_AT)),
-        longs(fixed(c, BASE_AT)),
-    )
+    base = longs(fixed(c, BASE_AT))
     ids, rows = longs(fixed(c, IDS_AT)), longs(fixed(c, ROWS_AT))
     nodes = fixed(c, NODES)
     for field in range(nodes):
-        word = state[at + word_of(widths, c, field)]
-        number = np.int64((word >> fixed(shifts, field)) & fixed(masks, field))
+        number = number_in(widths, c, state, at, field)
         ids[field] = number
         rows[field] = fixed(base, field) + number
     for field in range(nodes, fixed(c, FIELDS)):
-        word = state[at + word_of(widths, c, field)]
-        ids[field] = np.int64((word >> fixed(shifts, field)) & fixed(masks, field))
+        ids[field] = number_in(widths, c, state, at, field)
 
 
 @inline
