@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paxcheck.cli.progress import MAKING_CODE, reporter
-from paxcheck.engine.compiled.kernel import objects
+from paxcheck.engine.compiled.kernel import linking, making, objects
 
 LOAD = objects._loaded.__wrapped__  # pyright: ignore
 NAME, SIZES = "put_keys", (1,)
@@ -15,7 +15,7 @@ NAME, SIZES = "put_keys", (1,)
 @pytest.fixture(scope="module")
 def code() -> bytes:
     """What is made for one kernel, really."""
-    return objects._compiled(NAME, SIZES)
+    return making.compiled(NAME, SIZES)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def made(code: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return code
 
-    monkeypatch.setattr(objects, "_compiled", compiled)
+    monkeypatch.setattr(making, "compiled", compiled)
     return names
 
 

@@ -13,6 +13,7 @@ import click
 
 from paxcheck import __version__
 from paxcheck.cli.streams import give_up_stdout, prepare
+from paxcheck.garbage import SELDOM
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import PaxcheckError, in_one_line, model_lines
 
@@ -81,6 +82,7 @@ def _color() -> bool | None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line; whatever goes wrong ends with one message and its exit code."""
     prepare()
+    gc.set_threshold(*SELDOM)
     # Numpy's linear algebra is not used, and its threads take as long to start as a small search.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

@@ -33,16 +33,26 @@ def lines(count: int) -> np.ndarray:
 class Entries:
     """What is known of a row, wherever it is: the bits that are filled, and the live ones' entries.
 
-    `odd`: the bits whose entry is a record; `offers`: for each sender the moves that it makes.
+    `of[bit]`: its entry; `live`: those bits; `odd`: those whose entry is a record; `offers`: for
+    each sender the moves that it makes; `stale`: the entries in the array are not these.
     """
 
-    __slots__ = ("begin", "known", "odd", "of", "offers", "room")
+    __slots__ = ("begin", "known", "live", "odd", "of", "offers", "room", "stale")
 
     def __init__(self) -> None:
-        self.known = self.odd = 0
+        self.known = self.live = self.odd = 0
         self.of: dict[int, int] = {}
         self.offers: dict[int, int] = {}
         self.begin = self.room = 0
+        self.stale = False
+
+    def put(self, bit: int, entry: int, odd: bool) -> None:
+        """What a live bit does."""
+        self.of[bit] = entry
+        self.live |= 1 << bit
+        if odd:
+            self.odd |= 1 << bit
+        self.stale = True
 
 
 class Arrays:
@@ -68,7 +78,7 @@ class Arrays:
         self.fields = self.nodes + (1 if self.faults else 0)
         self.lens_count = lenses
         self.asked = []
-        self._changed: set[tuple[int, int]] = set()  # rows whose entries must be written
+        self._changed: dict[tuple[int, int], None] = {}  # rows that must be written
         self.records = array("Q", [0])  # record 0 stands for "no record"
         self._most_branches = 1
         self.keep_ids: dict[int, int] = {ALL: 0, 0: 1}  # masks of what sleeps on, by number
@@ -289,7 +299,7 @@ class Arrays:
 
     def entries_of(self, i: int, number: int) -> Entries:
         """What is known of a row, to be changed."""
-        self._changed.add((i, number))
+        self._changed[i, number] = None
         found = self.entries[i].get(number)
         if found is None:
             found = self.entries[i][number] = Entries()
@@ -313,57 +323,59 @@ class Arrays:
 
     def _put_entries(self) -> None:
         """Write the entries of the rows that changed, each row's one after the other."""
-        m = self.mask_words
-        places: list[int] = []
-        values: list[int] = []
+        m, bases = self.mask_words, self.base.tolist()
         rows: list[int] = []
         masks: list[int] = []
-        counts: list[int] = []
-        bases: list[int] = []
+        places: list[int] = []  # of the entries in their array
+        values: list[int] = []
+        origins: list[int] = []  # the row of each entry
+        firsts: list[int] = []  # the first row of its node
         odd: list[int] = []
-        for i, number in sorted(self._changed):
-            entries = self.entries[i][number]
-            of = entries.of
-            if len(of) > entries.room:
-                # It moves to the end of all, where there is room for twice as many.
-                entries.room = max(4, 2 * len(of))
-                entries.begin = self._entry_end
-                self._entry_end += entries.room
-            begin = entries.begin
-            bits = sorted(of)
-            places += range(begin, begin + len(bits))
-            if entries.odd:
-                odd += [len(values) + k for k, bit in enumerate(bits) if entries.odd >> bit & 1]
-            values += [of[bit] for bit in bits]
-            live = 0
-            for bit in bits:
-                live |= 1 << bit
+        for i, number in self._changed:
+            entries, row = self.entries[i][number], bases[i] + number
+            if entries.stale:
+                entries.stale = False
+                bits = sorted(entries.of)
+                self._make_room(entries)
+                places += range(entries.begin, entries.begin + len(bits))
+                if entries.odd:
+                    odd += [len(values) + k for k, b in enumerate(bits) if entries.odd >> b & 1]
+                values += [entries.of[bit] for bit in bits]
+                origins += [row] * len(bits)
+                firsts += [bases[i]] * len(bits)
+            live = entries.live
             closed = entries.known if self.inboxes else entries.known & ~live
-            row = int(self.base[i]) + number
             rows.append(row)
-            counts.append(len(bits))
-            bases.append(int(self.base[i]))
-            for w in range(m):
-                before = sum(bit < 64 * w for bit in bits) if w else 0
+            if m == 1:
+                masks += (closed, live, live & ~entries.odd, entries.begin)
+            for w in range(m if m > 1 else 0):
+                before = (live & ((1 << 64 * w) - 1)).bit_count()
                 masks += (
                     closed >> 64 * w & ALL,
                     live >> 64 * w & ALL,
                     (live & ~entries.odd) >> 64 * w & ALL,
-                    begin + before,
+                    entries.begin + before,
                 )
             for source, moves in entries.offers.items():
                 self.put(self.offers, row * self.stride + source, moves)
         self._changed.clear()
         if self._entry_end > len(self.entry):
             self.entry.resize(2 * self._entry_end, refcheck=False)
-        if rows:
-            found = np.array(values, np.uint64)
-            before = np.repeat(np.array(rows), counts)
-            after = np.repeat(np.array(bases), counts) + (found & np.uint64(ROW)).astype(np.int64)
+        if values:
+            found, before = np.array(values, np.uint64), np.array(origins)
+            after = np.array(firsts) + (found & np.uint64(ROW)).astype(np.int64)
             after[odd] = before[odd]  # of a record nothing is said here
             self.entry[np.array(places, np.int64)] = found | self.looks_of(before, after)
+        if rows:
             table = self.masks.reshape(-1, 4 * m)
             table[np.array(rows)] = np.array(masks, np.uint64).reshape(-1, 4 * m)
+
+    def _make_room(self, entries: Entries) -> None:
+        """Let a row's entries move to the end of all if there are more, with room for as many."""
+        if len(entries.of) > entries.room:
+            entries.room = max(4, 2 * len(entries.of))
+            entries.begin = self._entry_end
+            self._entry_end += entries.room
 
     def looks_of(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Which lenses can see each step from one row to another, in the upper bits of an entry.
@@ -378,9 +390,10 @@ class Arrays:
 
     def look_again(self) -> None:
         """Make all entries anew, because the lenses see other things than before."""
-        self._changed.update(
-            (i, number) for i, known in enumerate(self.entries) for number in known
-        )
+        for i, known in enumerate(self.entries):
+            for number, entries in known.items():
+                entries.stale = True
+                self._changed[i, number] = None
 
     def put(self, masks: np.ndarray, place: int, mask: int) -> None:
         """Write a mask of any length into an array of masks."""

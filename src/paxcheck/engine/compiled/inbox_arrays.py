@@ -165,7 +165,7 @@ class InboxArrays(Arrays):
         fault = bit if 0 < bit < self.fixed else 0
         entries = self.entries_of(i, number)
         if step.row and not step.sends and not fault and trap not in self.traps:
-            entries.of[move] = self.entry_of(step.row, ALL & ~self.own[i])
+            entries.put(move, self.entry_of(step.row, ALL & ~self.own[i]), False)
         else:
             keep = 0 if fault else ALL & ~self.own[i]
             sends: list[int] = []
@@ -173,8 +173,7 @@ class InboxArrays(Arrays):
                 keep &= ~self.own[node]
                 sends += [node, self.groups[node][group]]
             branch = [step.row, fault, keep, len(step.sends), *sends]
-            entries.of[move] = self.record(trap, [branch])
-            entries.odd |= 1 << move
+            entries.put(move, self.record(trap, [branch]), True)
         entries.offers[source] = entries.offers.get(source, 0) | 1 << move
 
     def what_of(self, i: int, trigger: Any) -> int:

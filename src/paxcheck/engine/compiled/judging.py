@@ -64,29 +64,35 @@ class Lens:
         return look
 
     def judge(
-        self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int = 0
+        self,
+        numbers: tuple[int, ...],
+        budgets: tuple[int, ...],
+        cut: int = 0,
+        key: tuple[int, ...] | None = None,
     ) -> Broken | None:
-        """Ask the property about a state that looks new, and keep the answer."""
+        """Ask the property about a state that looks new, and keep the answer.
+
+        `key`: of the state, for who knows it.
+        """
         reads: set[Part] = set()
         answer = self.prop.judge(self.tables.view(numbers, budgets, cut, reads))
-        if self._extend(reads):
+        if not reads <= self._parts:
             # It looked at more than before: start again with finer classes. Answers that were
             # given stay right, because each depended only on what was read for it.
+            self._extend(reads)
             self.answers.clear()
-        self.answers[self.key(numbers)] = answer is None
+            key = None
+        self.answers[key or self.key(numbers)] = answer is None
         return answer
 
-    def _extend(self, reads: set[Part]) -> bool:
-        new = reads - self._parts
-        for part in sorted(new, key=str):
+    def _extend(self, reads: set[Part]) -> None:
+        for part in sorted(reads - self._parts, key=str):
             if isinstance(part, type):
                 self._kinds.append(part)
             else:
                 self._fields[part[0]].append(part[1])
-        self._parts |= new
-        if new:
-            self._start_again()
-        return bool(new)
+        self._parts |= reads
+        self._start_again()
 
     def look_alike(self, images: Sequence[set[int]]) -> None:
         """See of the nodes in `images[i]` what is seen of node `i`; answers are forgotten."""

@@ -127,28 +127,38 @@ class Looks(Store):
 
     def answer(self) -> None:
         """Fill the entries that the kernels asked for, and judge what they handed over."""
-        requests: set[tuple[int, int, int]] = set()
+        entries = self.requested()
         pending: list[tuple[int, int]] = []
         for worker in self.workers:
-            requests.update(map(tuple, worker.taken(at.REQUESTS_AT, at.REQUESTS, 3)))
             pending += [(p, k) for p, k in worker.taken(at.PENDING_AT, at.PENDING, 2)]
-        if requests:
-            self.fill(sorted(requests))
+        if entries:
+            self.fill(entries)
         if pending:
             self._judge(sorted(pending))
 
-    def fill(self, requests: list[tuple[int, int, int]]) -> None:
-        """Let the tables compute entries, and write them."""
+    def requested(self) -> dict[tuple[int, int], list[int]]:
+        """The entries that the kernels asked for, (node, row) -> bits: in order, each once."""
+        asked = np.concatenate([w.took(at.REQUESTS_AT, at.REQUESTS, 3) for w in self.workers])
+        if not len(asked):
+            return {}
+        asked = asked[np.lexsort(asked.T[::-1])]
+        new = np.diff(asked, axis=0, prepend=-1) != 0
+        asked, new = asked[new.any(axis=1)], new[new.any(axis=1)]
+        first = np.flatnonzero(new[:, :2].any(axis=1)).tolist()
+        bits = asked[:, 2].tolist()
+        parts = [bits[a:b] for a, b in zip(first, [*first[1:], len(bits)], strict=True)]
+        return dict(zip(map(tuple, asked[first, :2].tolist()), parts, strict=True))
+
+    def fill(self, entries: dict[tuple[int, int], list[int]]) -> None:
+        """Let the tables compute entries, and write them: (node, row) -> bits."""
         arrays = self.arrays
         arrays.requested[:] = 0
-        entries: dict[tuple[int, int], list[int]] = {}
-        for i, number, bit in requests:
-            entries.setdefault((i, number), []).append(bit)
         for (i, number), bits in entries.items():
             arrays.compute(i, number, bits)
             if self.tables.alarms:
                 self.note_breaches()
-            self.check_symmetry(i, number, bits)
+            if self.symmetry is not None:
+                self.check_symmetry(i, number, bits)
         self.take_over(entries)
 
     def check_symmetry(self, i: int, number: int, bits: list[int]) -> None:
@@ -337,9 +347,9 @@ class Looks(Store):
     def scan(self, mode: int, first: int, last: int, **arguments: Any) -> int:
         """Scan a range of states; where it must go on after `answer`."""
         place = self.run("scan", MODE=mode, FIRST=first, LAST=last, **arguments)
-        requests = [tuple(r) for r in self.workers[0].taken(at.REQUESTS_AT, at.REQUESTS, 3)]
-        if requests:
-            self.fill(sorted(set(requests)))
+        entries = self.requested()
+        if entries:
+            self.fill(entries)
         elif place == first and not self.workers[0].block[at.PENDING]:
             raise AssertionError("a scan of states does not go on")
         return place
@@ -366,18 +376,17 @@ class Looks(Store):
                 asked.setdefault(q, []).append((self.questions[q].key(numbers), numbers))
                 continue
             lens = self.lenses[k]
-            if lens.key(numbers) in lens.answers:
-                continue
-            if self._judge_one(lens, numbers, budgets, cut):
+            key = lens.key(numbers)
+            if key not in lens.answers and self._judge_one(lens, numbers, budgets, cut, key):
                 return True
         if asked:
             self._ask(asked)
         return False
 
-    def _judge_one(self, lens: Lens, numbers: Any, budgets: Any, cut: int) -> bool:
+    def _judge_one(self, lens: Lens, numbers: Any, budgets: Any, cut: int, key: Any) -> bool:
         """Ask a property about a state; True when it looked at more than before."""
         classes = lens.classes
-        broken = lens.judge(numbers, budgets, cut)
+        broken = lens.judge(numbers, budgets, cut, key)
         if lens.classes is not classes:
             self._widen(lens)
             return True

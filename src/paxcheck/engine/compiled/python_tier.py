@@ -190,8 +190,9 @@ class Tier:
                 self._ask(lens, state, numbers)
 
     def _ask(self, lens: Lens, state: int, numbers: tuple[int, ...]) -> None:
-        if lens.key(numbers) not in lens.answers:
-            broken = lens.judge(numbers, self.budgets(state), self._cut_number(state))
+        key = lens.key(numbers)
+        if key not in lens.answers:
+            broken = lens.judge(numbers, self.budgets(state), self._cut_number(state), key)
             self.findings.hit(lens, broken, state)
 
     def _progress(self, seconds: float, memory: int) -> Progress:

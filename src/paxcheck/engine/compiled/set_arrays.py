@@ -146,11 +146,10 @@ class SetArrays(Arrays):
         trap = (i, number, self.what(i, bit)) if self.traps else None
         quiet = trap is None or trap not in self.traps
         if len(after) == 1 and after[0] and not fault and quiet:
-            entries.of[bit] = self.entry_of(after[0], self.keep(i, number, after[0]))
+            entries.put(bit, self.entry_of(after[0], self.keep(i, number, after[0])), False)
         else:
             branches = [[n, fault, self.keep(i, number, n, fault), 0] for n in after]
-            entries.of[bit] = self.record(trap, branches)
-            entries.odd |= 1 << bit
+            entries.put(bit, self.record(trap, branches), True)
 
     def keep(self, i: int, number: int, after: int, fault: int = 0) -> int:
         """Which groups may sleep on after a step: those of others who got nothing new from it."""

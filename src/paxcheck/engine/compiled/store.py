@@ -136,12 +136,16 @@ class Worker:
         """An array of the work space."""
         return self.block._kept[place]
 
-    def taken(self, place: int, count: int, columns: int = 1) -> list[Any]:
-        """What the kernel wrote into an array, as a list, and the counter set back to 0."""
+    def took(self, place: int, count: int, columns: int = 1) -> np.ndarray:
+        """What the kernel wrote into an array, until the next call; the counter is set back."""
         rows = self.block[count]
         self.block[count] = 0
         found = self.array(place)[: columns * rows]
-        return found.reshape(-1, columns).tolist() if columns > 1 else found.tolist()
+        return found.reshape(-1, columns) if columns > 1 else found
+
+    def taken(self, place: int, count: int, columns: int = 1) -> list[Any]:
+        """The same as a list."""
+        return self.took(place, count, columns).tolist()
 
 
 class Store:

@@ -122,6 +122,7 @@ class Tables:
         self.calls = 0
         # For each node, for each of its local states.
         self._effects: list[list[Effects]] = [[{}] for _ in system.names]
+        self._quiet: list[list[int]] = [[0] for _ in system.names]  # bits that do nothing there
         self._told: list[tuple[tuple[int, Local, Trigger], tuple[Outcome, ...]]] = []
         self.asks = False
         self.journal: list[list[Any]] | None = None  # the calls that fill, if somebody wants them
@@ -155,6 +156,7 @@ class Tables:
             number = self._places[i][local] = len(self.locals[i])
             self.locals[i].append(local)
             self._effects[i].append({})
+            self._quiet[i].append(0)
         return number
 
     def row_at(self, i: int, place: int, sent: int) -> int:
@@ -204,15 +206,15 @@ class Tables:
         if self.journal is not None:
             self.journal.append(["fill", i, number, bits])
         row = self.rows[i][number]
-        known = self._effects[i][row.place]
-        for bit in self.in_order(bits):
+        known, quiet = self._effects[i][row.place], self._quiet[i]
+        for bit in self.in_order(bits & ~quiet[row.place]):
             effects = known[bit] if bit in known else self._effects_of(i, row.place, bit)
             if effects:
                 after = self._after(i, number, bit, effects)
                 if after:
                     row.nexts[bit] = after
                     row.reacts |= 1 << bit
-            row.known |= 1 << bit
+        row.known |= bits
 
     def fill_acts(self, i: int, number: int) -> tuple[int, ...]:
         """Compute what the row does by its actions, except those that ask what was sent."""
@@ -314,6 +316,8 @@ class Tables:
             return None
         self.calls += 1
         effects = known[trigger] = self._as_effects(i, reaction.outcomes)
+        if isinstance(trigger, int) and all(e.after == place and not e.sent for e in effects):
+            self._quiet[i][place] |= 1 << trigger
         return effects
 
     def _step(self, i: int, trigger: Trigger | int) -> Trigger:

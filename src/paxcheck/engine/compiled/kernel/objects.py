@@ -1,9 +1,9 @@
 # pyright: basic
 """Machine code that is made once and kept on disk, and loaded without Numba.
 
-Numba translates a kernel to LLVM's language; what it makes is kept as an object file. A later run
-loads that with llvmlite alone, in a few milliseconds. Which file is right follows from the source
-of the kernels, the versions of the translators, the processor, and the shape of the states.
+Numba translates a kernel (see `making`); what it makes is kept as an object file. A later run puts
+that into memory (see `linking`) in a millisecond. Which file is right follows from the source of
+the kernels, the versions of the translators, the processor, and the shape of the states.
 
 The files lie in `$PAXCHECK_CACHE`, else in the user's folder for caches. A file that is damaged is
 made again; where nothing can be written, the code is made anew in each process.
@@ -12,27 +12,19 @@ made again; where nothing can be written, the code is made anew in each process.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
-
 from paxcheck.engine.compiled.how import making_code
+from paxcheck.engine.compiled.kernel.linking import Kernel, linked
 
 HERE = Path(__file__).parent
-MODULES = ("search", "scans", "adding")
-Kernel = Callable[[int], int]
-"""A kernel: called with the address of a control block (see `control`)."""
 
 
 class Shape(NamedTuple):
@@ -78,9 +70,11 @@ def _loaded(name: str, sizes: tuple[int, ...]) -> Kernel:
     if code is None:
         for tell in making_code:
             tell()
-        code = _compiled(name, sizes)
+        from paxcheck.engine.compiled.kernel.making import compiled  # loads Numba
+
+        code = compiled(name, sizes)
         _write(path, code)
-    return _linked(name, code)
+    return linked(name, code)
 
 
 @cache
@@ -89,15 +83,27 @@ def _surroundings() -> tuple[object, ...]:
     source = sha256()
     for file in [*sorted(HERE.glob("*.py")), HERE.parents[1] / "fingerprint.py"]:
         source.update(file.read_bytes())
-    features = llvm.get_host_cpu_features().flatten()
-    return (
-        source.hexdigest(),
-        _version("numba"),
-        _version("llvmlite"),
-        sys.version_info[:2],
-        llvm.get_host_cpu_name(),
-        features,
-    )
+    versions = (_version("numba"), _version("llvmlite"), sys.version_info[:2])
+    return (source.hexdigest(), *versions, *_processor())
+
+
+def _processor() -> tuple[str, ...]:
+    """Which processor this is, and what it can do.
+
+    The system tells it where there is a /proc, in no time; elsewhere LLVM is asked.
+    """
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(1 << 14).decode("ascii", "replace").split("\n\n")[0]
+    except OSError:
+        first = ""
+    told = dict(re.findall(r"(?m)^(.*?)\s*: (.*)$", first))
+    names = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+    if all(name in told for name in names):
+        return tuple([told[name] for name in names])
+    import llvmlite.binding as llvm
+
+    return (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
 
 
 def _version(package: str) -> str:
@@ -133,92 +139,10 @@ def _read(path: Path) -> bytes | None:
 
 def _write(path: Path, code: bytes) -> None:
     """Keep the code, whole or not at all; others may do the same at this moment."""
+    import tempfile
+
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(sha256(code).digest() + code)
         os.replace(file.name, path)
-
-
-@cache
-def _target() -> llvm.TargetMachine:
-    # Older versions of llvmlite want to be asked; newer ones do it by themselves.
-    with contextlib.suppress(RuntimeError):
-        llvm.initialize()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="pic",
-        codemodel="jitdefault",
-        jit=True,
-    )
-
-
-def _compiled(name: str, sizes: tuple[int, ...]) -> bytes:
-    """The object file of a kernel, with one function of that name."""
-    # Numba is loaded only here.
-    numba = import_module("numba")
-    functions = [getattr(import_module(f"{__package__}.{m}"), name, None) for m in MODULES]
-    function = next(f for f in functions if f is not None)
-    # The sizes become tuples, whose lengths Numba knows: what depends on them is decided now.
-    shapes = [(0,) * size for size in sizes]
-    arguments = ", ".join([*[f"shapes[{k}]" for k in range(len(shapes))], "c"])
-    names = {"function": numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)}
-    for k, shape in enumerate(shapes):
-        names[f"s{k}"] = shape
-        arguments = arguments.replace(f"shapes[{k}]", f"s{k}")
-    exec(f"def entry(c):\n    return function({arguments})", names)
-    types = numba.types
-    signature = types.int64(types.CPointer(types.int64))
-    entry = numba.njit(signature, nogil=True, error_model="numpy")(names["entry"])
-    (code,) = entry.inspect_llvm().values()
-    _target()
-    module = llvm.parse_assembly(_only(code, name))
-    module.verify()
-    return _target().emit_object(module)
-
-
-def _only(code: str, name: str) -> str:
-    """Keep the function itself, under its plain name, without the ways into it from Python."""
-    (symbol,) = set(
-        re.findall(r"^define [^@]*@(_ZN(?!7cpython)\w*5entry\w*)\(", code, re.MULTILINE)
-    )
-    kept: list[str] = []
-    skipping = False
-    for line in code.splitlines():
-        if line.startswith("define") and re.search(r"@(_ZN7cpython|\"?cfunc\.)", line):
-            skipping = True
-        if not skipping:
-            kept.append(line)
-        if line == "}":
-            skipping = False
-    return "\n".join(kept).replace(symbol, f"paxcheck_{name}")
-
-
-_engines: list[object] = []  # they own the code: it must stay
-
-
-def _linked(name: str, code: bytes) -> Kernel:
-    _target()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _engines.append(engine)
-    address = engine.get_function_address(f"paxcheck_{name}")
-    if not address:
-        raise RuntimeError(f"the machine code has no function {name}")
-    # Numba's convention: the result and what was raised go through pointers.
-    number = ctypes.c_int64
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
-        address
-    )
-
-    def call(block: int) -> int:
-        result, raised = number(), ctypes.c_void_p()
-        function(ctypes.addressof(result), ctypes.addressof(raised), block)
-        return result.value
-
-    return call
