@@ -7,12 +7,12 @@ the levels are still growing.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from typing import Literal
 
 import click
 
+from paxcheck.cli.text import columns
 from paxcheck.engine.compiled.how import making_code
 from paxcheck.engine.limits import Progress, Report
 
@@ -71,7 +71,7 @@ def describe(progress: Progress) -> str:
 
 def terminal_line(progress: Progress) -> None:
     """Write the line over the one before."""
-    width = shutil.get_terminal_size((100, 40)).columns
+    width = columns(otherwise=100)
     click.echo("\r\033[K" + describe(progress)[: width - 1], nl=False, err=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from msgspec import Struct
 
 from paxcheck.cli.coverage import coverage_table
 from paxcheck.cli.options import Chosen
-from paxcheck.cli.text import beside, configuration, headline
+from paxcheck.cli.text import beside, columns, configuration, headline
 from paxcheck.engine.verdict import PropertyVerdict, Verdict
 from paxcheck.plain import count, printable_lines
 from paxcheck.protocol.properties import Property
@@ -149,7 +148,7 @@ def tell_story(story: Story) -> str:
 
 def tell_run(title: str, behavior: Behavior, reason: str = "", doc: str = "") -> str:
     """A run in words and as a diagram, and why it breaks the property with that docstring."""
-    width = shutil.get_terminal_size((100, 40)).columns
+    width = columns(otherwise=100)
     parts = [click.style(title, bold=True), words_as_text(tell(behavior))]
     if reason:
         # A property that only says False has no reason but itself.

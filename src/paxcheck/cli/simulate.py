@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from paxcheck.cli import report
 from paxcheck.cli.options import Asked, format_option, limit_options, limits, scope_options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 
 import click
@@ -34,9 +33,11 @@ def configuration(protocol: Protocol) -> str:
     return ", ".join(filter(None, parts))
 
 
-def columns() -> int:
-    """The width of the terminal, or what COLUMNS says; 0 where there is none, as in a pipe."""
-    return shutil.get_terminal_size((0, 0)).columns
+def columns(otherwise: int = 0) -> int:
+    """The width of the terminal, or what COLUMNS says; `otherwise` where there is none."""
+    from shutil import get_terminal_size  # it loads all that packs archives
+
+    return get_terminal_size((otherwise, 0)).columns
 
 
 def beside(left: str, width: int, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from paxcheck.engine.verdict import Count, Verdict
 from paxcheck.protocol.errors import model_lines

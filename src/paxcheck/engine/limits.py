@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,8 +14,7 @@ from msgspec import Struct
 from paxcheck.plain import count
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How far a run may go. None: no limit.
 
     `states`: distinct states; `depth`: steps from the initial state; `seconds`: elapsed time;

@@ -7,7 +7,8 @@ the first breach of a property is the same on every run, and no shorter one exis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from paxcheck.engine import fingerprint
 from paxcheck.engine.alarm import undisturbed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from paxcheck.protocol.properties import Kind
 from paxcheck.protocol.system import Step
@@ -12,8 +13,7 @@ from paxcheck.protocol.system import Step
 Answer = Literal["holds", "violated", "undetermined"]
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyVerdict:
+class PropertyVerdict(Struct, frozen=True):
     """The verdict on one property.
 
     `behavior` is a shortest run to the violation (for `reachable`: to the witness); `steps` is
@@ -33,24 +33,22 @@ class PropertyVerdict:
         return None if self.behavior is None else len(self.behavior)
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """How often a handler, action or rule ran (or allowed), and how often it refused."""
 
     ran: int = 0
     refused: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """What a run exercised: handlers and actions by `Class.method`, rules by name.
 
     `counts`: what was counted. "steps": every step out of every state that was looked at. "pairs":
     each local state together with a message, action or fault once, in how many states it ever is.
     """
 
-    handlers: dict[str, Count] = field(default_factory=dict[str, Count])
-    rules: dict[str, Count] = field(default_factory=dict[str, Count])
+    handlers: dict[str, Count] = {}
+    rules: dict[str, Count] = {}
     counts: Literal["steps", "pairs"] = "steps"
 
     def as_data(self) -> dict[str, dict[str, list[int]]]:
@@ -74,8 +72,7 @@ class Coverage:
         return unused + [n for n, c in self.rules.items() if not c.ran and not c.refused]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The result of a run.
 
     `distinct_states` includes the initial state; `generated_states` counts the steps that were

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -81,8 +80,7 @@ class NodeFault(Struct, frozen=True):
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeShape:
+class NodeShape(Struct, frozen=True):
     """All that is fixed about one node: how a local state is laid out and what surrounds it.
 
     `places`: where each field stands in a local state. `twice`: run each handler a second time, to

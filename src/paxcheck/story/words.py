@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from paxcheck.plain import printable
 from paxcheck.protocol.errors import lines_in_words
@@ -23,8 +24,7 @@ _FAULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One step in words: a headline, and what changed."""
 
     number: int

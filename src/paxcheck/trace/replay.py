@@ -6,7 +6,8 @@ No counterexample is shown before it has passed here, so a fast engine cannot in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from paxcheck.protocol.execute import Outcome
 from paxcheck.protocol.properties import Broken, Property
@@ -19,8 +20,7 @@ class ReplayError(Exception):
     """A behavior is not one of the model: an engine is wrong. Please report it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One step of a replayed behavior with the worlds around it."""
 
     step: Step
@@ -29,8 +29,7 @@ class Frame:
     outcome: Outcome | None
 
 
-@dataclass(frozen=True, slots=True)
-class Behavior:
+class Behavior(Struct, frozen=True):
     """A replayed run of a system: what a story tells and what a file holds."""
 
     system: System

@@ -13,10 +13,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from paxcheck.engine.alarm import undisturbed
 from paxcheck.engine.behaviors import choices_of, judged_run

@@ -56,7 +56,10 @@ class Tier:
         self.known: dict[str, tuple[Step, ...]] = {}
 
     def run(self, *, most: int | None, stop_at_first: bool) -> tuple[bool, str | None]:
-        """Search; (True, reason or None) when it ended, (False, None) when `most` was passed."""
+        """Search; (True, reason or None) when it ended, (False, None) when it is a large one.
+
+        That is one with `most` states; or with a sixth of them, when the levels still double.
+        """
         self._judge(self.frontier)
         while self.frontier:
             if self.limits.depth is not None and len(self.levels) - 1 >= self.limits.depth:
@@ -77,10 +80,14 @@ class Tier:
             self.following = []
             if reason:
                 return True, reason
-            if most is not None and len(self.parents) >= most and self.frontier:
+            if most is not None and self._is_large(most):
                 return False, None
             self._after_level(not self.frontier)
         return True, None
+
+    def _is_large(self, most: int) -> bool:
+        doubles = len(self.levels) > 1 and self.levels[-1] >= 2 * self.levels[-2]
+        return bool(self.frontier) and len(self.parents) >= (most // 6 if doubles else most)
 
     def _after_level(self, last: bool) -> None:
         if self.after_level is not None:

@@ -22,7 +22,7 @@ from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import System
 
 HAND_OVER: Final = 3_000
-"""From so many states on, the native tier takes over."""
+"""From so many states on, the native tier takes over; sooner where the levels double."""
 
 
 def explore(

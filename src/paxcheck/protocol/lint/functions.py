@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _NODES = "_paxcheck_nodes"
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -19,8 +20,7 @@ def walk(tree: ast.AST) -> list[ast.AST]:
     return nodes
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct, frozen=True):
     """One function with its class, if it is a method, and the names that it binds itself.
 
     Or the statements of a class or of the file, which are run when it is loaded.

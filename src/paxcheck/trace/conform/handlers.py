@@ -7,8 +7,9 @@ through one long run: nothing comes back, so nothing is kept, and what only grow
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from paxcheck.protocol.execute import Local, NodeShape
 from paxcheck.protocol.growing import Growing
