@@ -145,6 +145,7 @@ def test_what_was_found_is_told_even_if_the_time_is_up(
     hand_over: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(search, "HAND_OVER", hand_over)
+    monkeypatch.setattr(search, "UNTIL_MADE", hand_over)
     for depth in (4, 20):  # the second search goes on where the first one was
         limits = Limits(seconds=1000, depth=depth)
         with alarm(limits), Checkpoint(tmp_path, {"run": 1}, every=0) as checkpoint:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from paxcheck.engine.compiled import search
 from paxcheck.engine.engines import EngineName, explore
 from paxcheck.engine.verdict import Verdict
 from paxcheck.loading import load_model
@@ -38,7 +39,8 @@ def test_it_is_broken_where_a_run_ends(model: str, scope: str, steps: int | None
     assert verdicts[0].terminal_states == verdicts[1].terminal_states
 
 
-def test_the_native_search_finds_it_too() -> None:
+def test_the_native_search_finds_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "UNTIL_MADE", search.HAND_OVER)
     verdict = judged("synod_amnesia", "default", "compiled")
     assert verdict.of("no_deadlock").verdict == "violated"
     assert any("native search" in note for note in verdict.notes)

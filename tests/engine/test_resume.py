@@ -45,6 +45,7 @@ def _native_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     engine = callspec.params.get("engine") if callspec else None
     if engine in ("native", "symmetric"):
         monkeypatch.setattr(search, "HAND_OVER", 2)
+        monkeypatch.setattr(search, "UNTIL_MADE", 2)
 
 
 def plain(verdict: Verdict) -> Verdict:

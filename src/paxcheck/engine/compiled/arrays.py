@@ -428,7 +428,7 @@ class Arrays:
                 at.SLOTS_AT: np.array(slots, np.int64),
                 at.SOURCE_AT: np.array(source, np.int64),
                 at.GROUP_AT: np.array(groups, np.uint64),
-                at.OWN_AT: np.array(self.own, np.uint64),
+                at.BEFORE_AT: np.bitwise_or.accumulate(np.array([0, *self.own], np.uint64)),
                 at.OFFERS_AT: self.offers,
                 at.BITS_AT: self.masks,
                 at.KEEPS_AT: np.array(list(self.keep_ids), np.uint64),

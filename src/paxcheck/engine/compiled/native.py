@@ -26,6 +26,7 @@ from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_arrays import InboxArrays
 from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.kernel.objects import Shape, is_kept
 from paxcheck.engine.compiled.memory import MemoryLimit
 from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
@@ -298,6 +299,19 @@ class NativeTier(Paths):
             violated=self.findings.violated,
             frontier_before=self.levels[-2] if len(self.levels) > 1 else 0,
         )
+
+
+def is_made(python: Tier, how: How) -> bool:
+    """Whether the machine code for this search lies on disk."""
+    tables, findings = python.tables, python.findings
+    symmetric = how.symmetric and isinstance(tables, Tables) and Symmetry(tables).count > 1
+    lenses = len(findings.states) + len(findings.ends)
+    kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
+    arrays = kind(tables, lenses, symmetric=symmetric, reduced=how.reduced)
+    inboxes, narrow = arrays.inboxes, arrays.narrow
+    return is_kept(
+        "expand", Shape(arrays.width, arrays.mask_words, symmetric, inboxes, narrow=narrow)
+    )
 
 
 def go_on(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from paxcheck.engine.checkpoint import Checkpoint
 from paxcheck.engine.compiled.findings import Findings, coverage_of
@@ -23,6 +23,8 @@ from paxcheck.protocol.system import System
 
 HAND_OVER: Final = 3_000
 """From so many states on, the native tier takes over; sooner where the levels double."""
+UNTIL_MADE: Final = 100_000
+"""The same while its machine code is not made: that takes longer than so many states in Python."""
 
 
 def explore(
@@ -81,10 +83,10 @@ def _run(tier: Tier, how: How) -> Verdict:
         ended, stopped = False, None
         if saved is None or saved.state["tier"] == "python":
             ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
+            if not ended and not _native().is_made(tier, how):
+                ended, stopped = tier.run(most=UNTIL_MADE, stop_at_first=how.stop_at_first)
         if not ended:
-            # The native tier is loaded only now: a small scope is answered before it could start.
-            native = import_module("paxcheck.engine.compiled.native")
-            verdict, stopped = native.go_on(tier, tier.behaviors(), how)
+            verdict, stopped = _native().go_on(tier, tier.behaviors(), how)
             if verdict is not None:
                 return verdict
     except KeyboardInterrupt as stop:
@@ -106,6 +108,11 @@ def _run(tier: Tier, how: How) -> Verdict:
         notes=(f"{tables.calls:,} handler calls",),
         digest=tier.digest() if how.digest else None,
     )
+
+
+def _native() -> Any:
+    """The native tier, loaded only when it is needed: a small scope is answered before."""
+    return import_module("paxcheck.engine.compiled.native")
 
 
 def _saver(tier: Tier, checkpoint: Checkpoint) -> TierSaver:

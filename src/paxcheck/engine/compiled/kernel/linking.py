@@ -42,7 +42,7 @@ class _Section(NamedTuple):
     align: int
 
 
-class _Unlike(Exception):
+class Unlike(Exception):
     """The file asks for more than is done here."""
 
 
@@ -79,7 +79,7 @@ def _mapped(name: str, code: bytes) -> int:
             ctypes.c_void_p(start), ctypes.c_size_t(len(image)), mmap.PROT_READ | mmap.PROT_EXEC
         ):
             return 0
-    except (_Unlike, OSError, AttributeError):
+    except (Unlike, OSError, AttributeError):
         return 0
     _kept.append(memory)
     return start + entry
@@ -88,10 +88,10 @@ def _mapped(name: str, code: bytes) -> int:
 def image_of(name: str, code: bytes) -> tuple[bytes, int]:
     """The code as it must lie in memory, at any address, and where in it the kernel begins.
 
-    Raises _Unlike for what is no ELF file of x86-64, or refers to something outside.
+    Raises Unlike for what is no ELF file of x86-64, or refers to something outside.
     """
     if code[: len(ELF_X86_64)] != ELF_X86_64 or _at("<H", code, 18) != (MACHINE,):
-        raise _Unlike
+        raise Unlike
     sections = _sections(code)
     image, starts = bytearray(), {}
     for k, section in enumerate(sections):
@@ -108,7 +108,7 @@ def image_of(name: str, code: bytes) -> tuple[bytes, int]:
                 _relocate(image, starts[section.info] + where, how, places, add)
     entries = [place for label, place in places if label == f"paxcheck_{name}"]
     if len(entries) != 1 or entries[0] is None:
-        raise _Unlike
+        raise Unlike
     return bytes(image), entries[0]
 
 
@@ -147,7 +147,7 @@ def _relocate(
     _, target = places[how >> 32]
     kind = how & 0xFFFFFFFF
     if target is None:
-        raise _Unlike
+        raise Unlike
     if kind in (PC32, PLT32):
         struct.pack_into("<i", image, where, target + add - where)
     elif kind == GOTPC64:
@@ -155,7 +155,7 @@ def _relocate(
     elif kind == GOTOFF64:
         struct.pack_into("<q", image, where, target + add)
     else:
-        raise _Unlike
+        raise Unlike
 
 
 def _linked_by_llvm(name: str, code: bytes) -> int:

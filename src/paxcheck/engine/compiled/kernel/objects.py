@@ -59,13 +59,26 @@ _PARTS: dict[str, tuple[str, ...]] = {
 
 def kernel(name: str, shape: Shape) -> Kernel:
     """A kernel, ready to run."""
-    return _loaded(name, tuple([int(getattr(shape, part)) for part in _PARTS[name]]))
+    return _loaded(name, _sizes(name, shape))
+
+
+def is_kept(name: str, shape: Shape) -> bool:
+    """Whether the code of a kernel lies on disk, so that it need not be made."""
+    return _path(name, _sizes(name, shape)).is_file()
+
+
+def _sizes(name: str, shape: Shape) -> tuple[int, ...]:
+    return tuple([int(getattr(shape, part)) for part in _PARTS[name]])
+
+
+def _path(name: str, sizes: tuple[int, ...]) -> Path:
+    key = sha256(repr((name, sizes, *_surroundings())).encode()).hexdigest()[:32]
+    return _folder() / f"{name}-{'-'.join(map(str, sizes))}-{key}.o"
 
 
 @cache
 def _loaded(name: str, sizes: tuple[int, ...]) -> Kernel:
-    key = sha256(repr((name, sizes, *_surroundings())).encode()).hexdigest()[:32]
-    path = _folder() / f"{name}-{'-'.join(map(str, sizes))}-{key}.o"
+    path = _path(name, sizes)
     code = _read(path)
     if code is None:
         for tell in making_code:

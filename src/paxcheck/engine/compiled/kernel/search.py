@@ -29,6 +29,7 @@ from paxcheck.engine.compiled.kernel.control import (
     ASLEEP_AT,
     AWAKE_AT,
     BATCH,
+    BEFORE_AT,
     BITS,
     BITS_AT,
     BLOCK,
@@ -72,7 +73,6 @@ from paxcheck.engine.compiled.kernel.control import (
     OFFERS_AT,
     OPEN_AT,
     ORBITS_AT,
-    OWN_AT,
     PENDING,
     PENDING_FULL,
     PENDING_ROOM,
@@ -117,6 +117,7 @@ from paxcheck.engine.compiled.kernel.pointers import (
     ones,
     prefetch,
     swap_if,
+    trailing_zeros,
     words,
 )
 from paxcheck.engine.compiled.kernel.states import read, same, top, word_of
@@ -223,104 +224,147 @@ def take(widths, symmetric, c, place, found, record, node, asleep, sleeping):
 @inline
 def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, found):
     """The states after one; (found, steps, quiet, complete), as in `take`."""
+    nodes = fixed(c, NODES)
+    log, before = words(fixed(c, LOG_AT)), words(fixed(c, BEFORE_AT))
+    read(widths, c, log, place * len(widths))
+    rest = rest_of(c)
+    steps = np.int64(0)
+    quiet = complete = True
+    if len(narrow) > 0:
+        todo = open_nodes(c, nodes, rest, asleep)
+        while todo:
+            i = trailing_zeros(todo)
+            todo &= todo - np.uint64(1)
+            found, taken, still, known = steps_of(
+                widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
+                asleep | fixed(before, i), found,
+            )  # fmt: skip
+            steps += taken
+            quiet &= still
+            complete &= known
+    else:
+        for i in range(nodes):
+            found, taken, still, known = steps_of(
+                widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
+                asleep | fixed(before, i), found,
+            )  # fmt: skip
+            steps += taken
+            quiet &= still
+            complete &= known
+    if fixed(c, FIELDS) > nodes:
+        jumps, targets = longs(fixed(c, JUMPS_AT)), longs(fixed(c, TARGETS_AT))
+        new = words(fixed(c, NEW_AT))
+        for k in range(fixed(jumps, rest), fixed(jumps, rest + 1)):
+            if fixed(words(fixed(c, CUTS_AT)), rest * nodes):
+                quiet = False  # a partition can heal
+            steps += 1
+            copy(widths, log, place * len(widths), new, found * len(widths))
+            moved(widths, c, new, found * len(widths), nodes, rest, fixed(targets, k))
+            found = push(widths, symmetric, c, found, ALL_LOOK, np.uint64(0))
+    return found, steps, quiet, complete
+
+
+@inline
+def open_nodes(c, nodes, rest, asleep):
+    """The nodes that may do something in the state that was read; what, is in `OPEN_AT`."""
+    rows = longs(fixed(c, ROWS_AT))
+    opened, woken = words(fixed(c, OPEN_AT)), words(fixed(c, AWAKE_AT))
+    offers, allow = words(fixed(c, OFFERS_AT)), words(fixed(c, ALLOW_AT))
+    merge(offers, rows, nodes, allow, rest * fixed(c, STRIDE), asleep, opened, woken)
+    bits_of = words(fixed(c, BITS_AT))
+    todo = np.uint64(0)
+    for i in range(nodes):
+        bits = opened[i] & ~fixed(bits_of, 4 * rows[i] + CLOSED)
+        opened[i] = bits
+        todo |= np.uint64(bits != np.uint64(0)) << np.uint64(i)
+    for q in range(fixed(c, QUESTIONS)):
+        todo |= np.uint64(1) << np.uint64(fixed(longs(fixed(c, ASKER_AT)), q))
+    return todo
+
+
+@inline
+def steps_of(widths, masks, symmetric, inboxes, narrow, c, place, i, rest, asleep, found):
+    """The states after one by the steps of node `i`; (found, steps, quiet, complete)."""
     width, count = len(widths), len(masks)
-    nodes, stride = fixed(c, NODES), fixed(c, STRIDE)
     rows, ids = longs(fixed(c, ROWS_AT)), longs(fixed(c, IDS_AT))
     log, new = words(fixed(c, LOG_AT)), words(fixed(c, NEW_AT))
     bits_of, entry = words(fixed(c, BITS_AT)), words(fixed(c, ENTRY_AT))
     keeps = words(fixed(c, KEEPS_AT))
     slots, groups = longs(fixed(c, SLOTS_AT)), words(fixed(c, GROUP_AT))
-    read(widths, c, log, place * width)
-    rest = rest_of(c)
     steps = np.int64(0)
     quiet = complete = True
     unknown = np.uint64(0)
-    opened, woken = words(fixed(c, OPEN_AT)), words(fixed(c, AWAKE_AT))
-    if len(narrow) > 0:
-        offers, allow = words(fixed(c, OFFERS_AT)), words(fixed(c, ALLOW_AT))
-        merge(offers, rows, nodes, allow, rest * stride, asleep, opened, woken)
-    for i in range(nodes):
-        row, old = rows[i], ids[i]
-        if len(inboxes) > 0:
-            for w in range(count):
-                at = 4 * (row * count + w)
-                wanted = fixed(words(fixed(c, ALLOW_AT)), (rest * stride + i) * count + w)
-                wanted &= fixed(words(fixed(c, WANTS_AT)), row * count + w)
-                unknown |= wanted & ~fixed(bits_of, at + KNOWN)
-        shift = fixed(words(fixed(c, SHIFT_AT)), i)
-        where = word_of(widths, c, i)
+    row, old = rows[i], ids[i]
+    if len(inboxes) > 0:
         for w in range(count):
-            if len(narrow) > 0:
-                bits, awake = opened[i], woken[i]
-            else:
-                first = fixed(slots, i)
-                bits = own_offer(masks, inboxes, c, rest, i, w)
-                awake = np.uint64(0) if asleep & fixed(groups, first) else bits
-                for s in range(first + 1, fixed(slots, i + 1)):
-                    more = offered(masks, inboxes, c, rest, i, s, w)
-                    bits |= more
-                    awake |= np.uint64(0) if asleep & fixed(groups, s) else more
             at = 4 * (row * count + w)
+            wanted = fixed(words(fixed(c, ALLOW_AT)), (rest * fixed(c, STRIDE) + i) * count + w)
+            wanted &= fixed(words(fixed(c, WANTS_AT)), row * count + w)
+            unknown |= wanted & ~fixed(bits_of, at + KNOWN)
+    shift = fixed(words(fixed(c, SHIFT_AT)), i)
+    where = word_of(widths, c, i)
+    for w in range(count):
+        at = 4 * (row * count + w)
+        if len(narrow) > 0:
+            bits, awake = words(fixed(c, OPEN_AT))[i], words(fixed(c, AWAKE_AT))[i]
+        else:
+            first = fixed(slots, i)
+            bits = own_offer(masks, inboxes, c, rest, i, w)
+            awake = np.uint64(0) if asleep & fixed(groups, first) else bits
+            for s in range(first + 1, fixed(slots, i + 1)):
+                more = offered(masks, inboxes, c, rest, i, s, w)
+                bits |= more
+                awake |= np.uint64(0) if asleep & fixed(groups, s) else more
             if len(inboxes) == 0:
                 bits &= ~fixed(bits_of, at + CLOSED)
             if bits == np.uint64(0):
                 continue
-            live = fixed(bits_of, at + LIVE)
-            entries = np.int64(fixed(bits_of, at + ENTRIES))
-            odd = bits & ~fixed(bits_of, at + PLAIN)
-            bits ^= odd
-            if odd:
-                unknown |= odd & ~live
-                odd &= live
-            if bits:
-                quiet = False
-                steps += ones(bits)
-                bits &= awake
-            while bits:
-                low = bits & (~bits + np.uint64(1))
-                bits ^= low
-                after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
-                keep = fixed(keeps, np.int64(after >> np.uint64(32) & ID))
-                looks = np.int64(after >> np.uint64(56))
-                after &= LOW
-                copy(widths, log, place * width, new, found * width)
-                new[found * width + where] ^= (np.uint64(old) ^ after) << shift
-                found = push(widths, symmetric, c, found, looks, asleep & keep)
-            while odd:
-                low = odd & (~odd + np.uint64(1))
-                odd ^= low
-                record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
-                found, taken, still, known = take(
-                    widths, symmetric, c, place, found, record, i, asleep,
-                    awake & low == np.uint64(0),
-                )  # fmt: skip
-                steps += taken
-                quiet &= still
-                complete &= known
-        for q in range(fixed(c, QUESTIONS)):
-            if fixed(longs(fixed(c, ASKER_AT)), q) != i:
-                continue
-            record = answer(widths, c, q, log, place * width, place)
-            if record < 0:
-                complete = False
-            elif record > 0:
-                first = fixed(slots, i)
-                sleeping = asleep & fixed(groups, first) != np.uint64(0)
-                found, taken, still, known = take(
-                    widths, symmetric, c, place, found, record, i, asleep, sleeping
-                )
-                steps += taken
-                quiet &= still
-        asleep |= fixed(words(fixed(c, OWN_AT)), i)
-    if fixed(c, FIELDS) > nodes:
-        jumps, targets = longs(fixed(c, JUMPS_AT)), longs(fixed(c, TARGETS_AT))
-        for k in range(fixed(jumps, rest), fixed(jumps, rest + 1)):
-            if fixed(words(fixed(c, CUTS_AT)), rest * nodes):
-                quiet = False  # a partition can heal
-            steps += 1
+        live = fixed(bits_of, at + LIVE)
+        entries = np.int64(fixed(bits_of, at + ENTRIES))
+        odd = bits & ~fixed(bits_of, at + PLAIN)
+        bits ^= odd
+        if odd:
+            unknown |= odd & ~live
+            odd &= live
+        if bits:
+            quiet = False
+            steps += ones(bits)
+            bits &= awake
+        while bits:
+            low = bits & (~bits + np.uint64(1))
+            bits ^= low
+            after = fixed(entry, entries + ones(live & (low - np.uint64(1))))
+            keep = fixed(keeps, np.int64(after >> np.uint64(32) & ID))
+            looks = np.int64(after >> np.uint64(56))
+            after &= LOW
             copy(widths, log, place * width, new, found * width)
-            moved(widths, c, new, found * width, nodes, rest, fixed(targets, k))
-            found = push(widths, symmetric, c, found, ALL_LOOK, np.uint64(0))
+            new[found * width + where] ^= (np.uint64(old) ^ after) << shift
+            found = push(widths, symmetric, c, found, looks, asleep & keep)
+        while odd:
+            low = odd & (~odd + np.uint64(1))
+            odd ^= low
+            record = np.int64(fixed(entry, entries + ones(live & (low - np.uint64(1)))))
+            found, taken, still, known = take(
+                widths, symmetric, c, place, found, record, i, asleep,
+                awake & low == np.uint64(0),
+            )  # fmt: skip
+            steps += taken
+            quiet &= still
+            complete &= known
+    for q in range(fixed(c, QUESTIONS)):
+        if fixed(longs(fixed(c, ASKER_AT)), q) != i:
+            continue
+        record = answer(widths, c, q, log, place * width, place)
+        if record < 0:
+            complete = False
+        elif record > 0:
+            first = fixed(slots, i)
+            sleeping = asleep & fixed(groups, first) != np.uint64(0)
+            found, taken, still, known = take(
+                widths, symmetric, c, place, found, record, i, asleep, sleeping
+            )
+            steps += taken
+            quiet &= still
     return found, steps, quiet, complete and unknown == np.uint64(0)
 
 
