@@ -2,13 +2,13 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from counting_scope import CountingScope
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 from random_protocols import Spec, build, specs
 
 from paxcheck.engine import reference
