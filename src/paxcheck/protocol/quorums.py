@@ -27,7 +27,8 @@ class AtLeast:
 
     def enough(self, names: Names) -> bool:
         """Whether these are enough."""
-        return len(names.intersection(self.members)) >= self.size
+        few = len(names) < self.size  # so it is nearly always
+        return not few and len(names.intersection(self.members)) >= self.size
 
     def inside(self, names: Names) -> Names | None:
         """The first minimal quorum that lies in these names."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from paxcheck.engine.compiled.kernel import control as at
+from paxcheck.engine.compiled.kernel.objects import Shape
 
 ALL = 0xFFFFFFFFFFFFFFFF
 ONE_WORD = 63  # bit 63 of word 0 marks keys
@@ -447,6 +448,20 @@ class Arrays:
             }
         )
         block[at.RECORDS_AT] = self.records.buffer_info()[0]
+
+    def shape(self, *, shared: bool = False) -> Shape:
+        """For which shape the kernels are made; with `shared`, for several threads."""
+        # With symmetry a search is short, and its code takes longest to make.
+        exact = self.narrow and not self.symmetric
+        return Shape(
+            words=self.width,
+            masks=self.mask_words,
+            symmetric=self.symmetric,
+            inboxes=self.inboxes,
+            shared=shared,
+            narrow=self.narrow,
+            nodes=self.nodes if exact else 0,
+        )
 
     # States ---------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from paxcheck.engine.compiled.how import How
 from paxcheck.engine.compiled.inbox_arrays import InboxArrays
 from paxcheck.engine.compiled.inbox_tables import InboxTables
 from paxcheck.engine.compiled.kernel import control as at
-from paxcheck.engine.compiled.kernel.objects import Shape, is_kept
+from paxcheck.engine.compiled.kernel.objects import is_kept
 from paxcheck.engine.compiled.memory import MemoryLimit
 from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
@@ -308,10 +308,7 @@ def is_made(python: Tier, how: How) -> bool:
     lenses = len(findings.states) + len(findings.ends)
     kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
     arrays = kind(tables, lenses, symmetric=symmetric, reduced=how.reduced)
-    inboxes, narrow = arrays.inboxes, arrays.narrow
-    return is_kept(
-        "expand", Shape(arrays.width, arrays.mask_words, symmetric, inboxes, narrow=narrow)
-    )
+    return is_kept("expand", arrays.shape())
 
 
 def go_on(

@@ -14,7 +14,7 @@ from paxcheck.engine.compiled import memory
 from paxcheck.engine.compiled.arrays import LINE, Arrays, lines
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.block import Block
-from paxcheck.engine.compiled.kernel.objects import Kernel, Shape, kernel
+from paxcheck.engine.compiled.kernel.objects import Kernel, kernel
 from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.limits import Limits
 
@@ -223,14 +223,6 @@ class Store:
             self.sprung = np.concatenate([self.sprung, np.zeros(2 * count, np.int32)])
         return self.sprung
 
-    def shape(self, *, shared: bool = False) -> Shape:
-        """For which shape the kernels are made."""
-        arrays = self.arrays
-        symmetric = self.symmetry is not None
-        return Shape(
-            arrays.width, arrays.mask_words, symmetric, arrays.inboxes, shared, arrays.narrow
-        )
-
     def run(self, name: str, **arguments: Any) -> int:
         """Run a kernel on the first worker; what it returned."""
         worker = self.workers[0]
@@ -241,7 +233,7 @@ class Store:
                 worker.block.point({place: value})
             else:
                 worker.block[place] = value
-        return kernel(name, self.shape())(worker.block.address)
+        return kernel(name, self.arrays.shape())(worker.block.address)
 
     def _refresh(self, worker: Worker, threads: int) -> None:
         """Let a worker know what the main block says now."""
@@ -260,7 +252,7 @@ class Store:
         while len(self.workers) < busy:
             self.workers.append(Worker())
         shared = len(self.workers) > 1
-        run = kernel("expand", self.shape(shared=shared))
+        run = kernel("expand", self.arrays.shape(shared=shared))
         parts = np.array_split(listed, busy) if listed is not None else [None] * busy
         for worker, part in zip(self.workers, parts, strict=False):
             self.fit(worker)
@@ -286,7 +278,7 @@ class Store:
 
         Each has two sums in `TOTALS_AT`.
         """
-        run = kernel(name, self.shape())
+        run = kernel(name, self.arrays.shape())
         threads = self.threads if last - first >= THREADS_FROM else 1
         while len(self.workers) < threads:
             self.workers.append(Worker())

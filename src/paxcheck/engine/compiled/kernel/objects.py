@@ -30,7 +30,8 @@ HERE = Path(__file__).parent
 class Shape(NamedTuple):
     """What a kernel is made for. `words`: of a state; `masks`: words of a row's bits.
 
-    `narrow`: a set network of at most eight nodes, with one word of bits for each.
+    `narrow`: a set network of at most eight nodes, with one word of bits for each; `nodes`: for how
+    many nodes the code is made (0: for any number; that runs a little longer).
     """
 
     words: int
@@ -39,10 +40,11 @@ class Shape(NamedTuple):
     inboxes: bool = False
     shared: bool = False
     narrow: bool = False
+    nodes: int = 0
 
 
 _PARTS: dict[str, tuple[str, ...]] = {
-    "expand": ("words", "masks", "symmetric", "inboxes", "narrow", "shared"),
+    "expand": ("words", "masks", "symmetric", "inboxes", "narrow", "nodes", "shared"),
     "scan": ("words", "masks", "symmetric", "inboxes", "narrow"),
     "seek": ("words", "symmetric"),
     "move": ("words", "symmetric"),

@@ -30,6 +30,7 @@ from paxcheck.engine.compiled.kernel.control import (
     MARKS_ROOM,
     MODE,
     NEW_AT,
+    NODES,
     OLD_LOG_AT,
     OLD_MASK_AT,
     OLD_SHIFT_AT,
@@ -277,7 +278,16 @@ def scan(widths, masks, symmetric, inboxes, narrow, c):
         if no_room_to_judge(c, states + ends):
             return at
         found, _, quiet, complete = successors(
-            widths, masks, symmetric, inboxes, narrow, c, at, np.uint64(0), np.int64(0)
+            widths,
+            masks,
+            symmetric,
+            inboxes,
+            narrow,
+            fixed(c, NODES),
+            c,
+            at,
+            np.uint64(0),
+            np.int64(0),
         )
         if not complete:
             request(masks, inboxes, c)

@@ -117,7 +117,6 @@ from paxcheck.engine.compiled.kernel.pointers import (
     ones,
     prefetch,
     swap_if,
-    trailing_zeros,
     words,
 )
 from paxcheck.engine.compiled.kernel.states import read, same, top, word_of
@@ -222,19 +221,18 @@ def take(widths, symmetric, c, place, found, record, node, asleep, sleeping):
 
 
 @inline
-def successors(widths, masks, symmetric, inboxes, narrow, c, place, asleep, found):
+def successors(widths, masks, symmetric, inboxes, narrow, nodes, c, place, asleep, found):
     """The states after one; (found, steps, quiet, complete), as in `take`."""
-    nodes = fixed(c, NODES)
     log, before = words(fixed(c, LOG_AT)), words(fixed(c, BEFORE_AT))
-    read(widths, c, log, place * len(widths))
+    read(widths, c, log, place * len(widths), nodes)
     rest = rest_of(c)
     steps = np.int64(0)
     quiet = complete = True
     if len(narrow) > 0:
         todo = open_nodes(c, nodes, rest, asleep)
-        while todo:
-            i = trailing_zeros(todo)
-            todo &= todo - np.uint64(1)
+        for i in range(nodes):
+            if todo >> np.uint64(i) & np.uint64(1) == np.uint64(0):
+                continue
             found, taken, still, known = steps_of(
                 widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
                 asleep | fixed(before, i), found,
@@ -458,9 +456,10 @@ def insert_all(widths, symmetric, shared, c, found):
                     judge(widths, c, lens, new, k * width, place)
 
 
-def expand(widths, masks, symmetric, inboxes, narrow, shared, c):
+def expand(widths, masks, symmetric, inboxes, narrow, exact, shared, c):
     """Expand states, those of the list or from the shared cursor on; why it came back."""
     width = len(widths)
+    nodes = len(exact) if len(exact) > 0 else fixed(c, NODES)
     batch = fixed(c, BATCH)
     log = words(fixed(c, LOG_AT))
     counters = longs(fixed(c, SHARED_AT))
@@ -487,7 +486,7 @@ def expand(widths, masks, symmetric, inboxes, narrow, shared, c):
             at += 1
             asleep = words(fixed(c, SLEEP_AT))[place - fixed(c, LEVEL)]
             more, steps, quiet, complete = successors(
-                widths, masks, symmetric, inboxes, narrow, c, place, asleep, found
+                widths, masks, symmetric, inboxes, narrow, nodes, c, place, asleep, found
             )
             if not complete:
                 request(masks, inboxes, c)

@@ -20,7 +20,6 @@ from paxcheck.engine.compiled.kernel.control import (
     IDS_AT,
     LOG_AT,
     MASK_AT,
-    NODES,
     ROWS_AT,
     SHIFT_AT,
     TABLE_AT,
@@ -60,11 +59,10 @@ def number_in(widths, c, state, at, field):
 
 
 @inline
-def read(widths, c, state, at):
+def read(widths, c, state, at, nodes):
     """Read a state's fields into the work space: the numbers of its rows, and the rows."""
     base = longs(fixed(c, BASE_AT))
     ids, rows = longs(fixed(c, IDS_AT)), longs(fixed(c, ROWS_AT))
-    nodes = fixed(c, NODES)
     for field in range(nodes):
         number = number_in(widths, c, state, at, field)
         ids[field] = number
