@@ -15,20 +15,13 @@ import numpy as np
 
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.objects import Shape
+from paxcheck.engine.compiled.memory import LINE, lines
 
 ALL = 0xFFFFFFFFFFFFFFFF
 ONE_WORD = 63  # bit 63 of word 0 marks keys
 MOST_ROOM = 1 << 16  # rows that are made ready before there are any
 ROW = (1 << 32) - 1  # the part of an entry that says which row comes after
 MOST_KEEPS = 1 << 24
-LINE = 8  # words of a cache line
-
-
-def lines(count: int) -> np.ndarray:
-    """Words, all 0, that begin where a cache line begins."""
-    room = np.zeros(count + LINE, np.uint64)
-    first = -room.ctypes.data // 8 % LINE
-    return room[first : first + count]
 
 
 class Entries:

@@ -20,8 +20,22 @@ LARGE = 1 << 22  # bytes: smaller arrays are left to numpy
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
+LINE = 8  # words of a cache line
+
+
 class MemoryLimit(Exception):
     """The next array would break the limit on memory; the message says which."""
+
+
+def lines(count: int, kind: Any = np.uint64) -> np.ndarray:
+    """An array of zeros that shares no cache line with anything else.
+
+    Two threads that write into one line wait for each other, each time.
+    """
+    whole = -(-count * np.dtype(kind).itemsize // (8 * LINE)) * LINE
+    room = np.zeros(whole + LINE, np.uint64)
+    first = -room.ctypes.data // 8 % LINE
+    return room[first : first + whole].view(kind)[:count]
 
 
 def zeros(count: int, kind: Any) -> np.ndarray:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paxcheck.engine.compiled import memory
-from paxcheck.engine.compiled.arrays import LINE, Arrays, lines
+from paxcheck.engine.compiled.arrays import Arrays
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.block import Block
 from paxcheck.engine.compiled.kernel.objects import Kernel, kernel
+from paxcheck.engine.compiled.memory import LINE, lines
 from paxcheck.engine.compiled.symmetry import Symmetry
 from paxcheck.engine.limits import Limits
 
@@ -63,8 +64,8 @@ class Worker:
         self._shape: tuple[int, ...] = ()
         self.block.point(
             {
-                at.REQUESTS_AT: np.zeros(3 * REQUESTS, np.int64),
-                at.DEFERRED_AT: np.zeros(DEFERRED, np.int64),
+                at.REQUESTS_AT: lines(3 * REQUESTS, np.int64),
+                at.DEFERRED_AT: lines(DEFERRED, np.int64),
             }
         )
         self.block[at.REQUESTS_ROOM] = REQUESTS
@@ -81,21 +82,21 @@ class Worker:
         pending = 2 * BATCH * (self._most + 1) * max(1, lenses)
         block.point(
             {
-                at.ROWS_AT: np.zeros(arrays.fields, np.int64),
-                at.IDS_AT: np.zeros(arrays.fields, np.int64),
+                at.ROWS_AT: lines(arrays.fields, np.int64),
+                at.IDS_AT: lines(arrays.fields, np.int64),
                 at.OPEN_AT: lines(LINE),
                 at.AWAKE_AT: lines(LINE),
-                at.STATE_AT: np.zeros(width, np.uint64),
-                at.NEW_AT: np.zeros(self._room * width, np.uint64),
-                at.TOPS_AT: np.zeros(self._room, np.int64),
-                at.ASLEEP_AT: np.zeros(self._room, np.uint64),
-                at.ORBITS_AT: np.zeros(self._room, np.int32),
-                at.KEY_AT: np.zeros(width, np.uint64),
-                at.PLACES_AT: np.zeros(arrays.fields + 256, np.int64),
-                at.BEST_AT: np.zeros(width, np.uint64),
-                at.TRIAL_AT: np.zeros(width, np.uint64),
-                at.CANDIDATES_AT: np.zeros(2 * renamings, np.int64),
-                at.PENDING_AT: np.zeros(2 * pending, np.int64),
+                at.STATE_AT: lines(width, np.uint64),
+                at.NEW_AT: lines(self._room * width, np.uint64),
+                at.TOPS_AT: lines(self._room, np.int64),
+                at.ASLEEP_AT: lines(self._room, np.uint64),
+                at.ORBITS_AT: lines(self._room, np.int32),
+                at.KEY_AT: lines(width, np.uint64),
+                at.PLACES_AT: lines(arrays.fields + 256, np.int64),
+                at.BEST_AT: lines(width, np.uint64),
+                at.TRIAL_AT: lines(width, np.uint64),
+                at.CANDIDATES_AT: lines(2 * renamings, np.int64),
+                at.PENDING_AT: lines(2 * pending, np.int64),
             }
         )
         block[at.ROOM] = self._room
@@ -110,7 +111,7 @@ class Worker:
         self.block.point(
             {
                 at.SEEN_AT: np.zeros(max(1, lenses) * slots * width, np.uint64),
-                at.SEEN_COUNT_AT: np.zeros(max(1, lenses), np.int64),
+                at.SEEN_COUNT_AT: lines(max(1, lenses), np.int64),
             }
         )
 
@@ -160,7 +161,7 @@ class Store:
         """The first log and table, with the initial state in them."""
         self.main = Block()
         self.version = 0
-        self.shared = np.zeros(at.SHARED, np.int64)
+        self.shared = lines(at.SHARED, np.int64)
         self.shared[at.COUNT] = 1
         self.workers = [Worker()]
         self.pool: ThreadPoolExecutor | None = None
@@ -289,7 +290,7 @@ class Store:
             block = worker.block
             block[at.FIRST], block[at.LAST] = bounds[k], bounds[k + 1]
             block.point({getattr(at, key): array for key, array in arrays.items()})
-            block.point({at.TOTALS_AT: np.zeros(2, np.uint64)})
+            block.point({at.TOTALS_AT: lines(2)})
         others = [self._in_a_thread(run, worker) for worker in workers[1:]]
         try:
             run(workers[0].block.address)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from paxcheck.engine.compiled.kernel.control import SIZE
+from paxcheck.engine.compiled.memory import lines
 
 
 class Block:
     """A control block; it keeps alive the arrays whose addresses it holds."""
 
     def __init__(self) -> None:
-        self.values = np.zeros(SIZE, np.int64)
+        self.values = lines(SIZE, np.int64)
         self.address = self.values.ctypes.data
         self._kept: dict[int, np.ndarray] = {}
 

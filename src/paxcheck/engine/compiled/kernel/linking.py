@@ -15,6 +15,7 @@ import mmap
 import struct
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import NamedTuple
 
 Kernel = Callable[[int], int]
@@ -161,9 +162,8 @@ def _relocate(
 def _linked_by_llvm(name: str, code: bytes) -> int:
     import llvmlite.binding as llvm
 
-    from paxcheck.engine.compiled.kernel.making import target
-
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target())
+    target = import_module(f"{__package__}.making").target()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _kept.append(engine)

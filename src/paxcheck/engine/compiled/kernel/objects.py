@@ -17,6 +17,7 @@ import re
 import sys
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -85,9 +86,7 @@ def _loaded(name: str, sizes: tuple[int, ...]) -> Kernel:
     if code is None:
         for tell in making_code:
             tell()
-        from paxcheck.engine.compiled.kernel.making import compiled  # loads Numba
-
-        code = compiled(name, sizes)
+        code = import_module(f"{__package__}.making").compiled(name, sizes)  # loads Numba
         _write(path, code)
     return linked(name, code)
 

@@ -56,9 +56,10 @@ from paxcheck.engine.compiled.kernel.control import (
 )
 from paxcheck.engine.compiled.kernel.judging import hash_of, judge, key_of, put_key
 from paxcheck.engine.compiled.kernel.pointers import fixed, halves, ints, longs, prefetch, words
-from paxcheck.engine.compiled.kernel.search import TOP, successors
+from paxcheck.engine.compiled.kernel.search import TOP
 from paxcheck.engine.compiled.kernel.states import find, same, top
 from paxcheck.engine.compiled.kernel.steps import request
+from paxcheck.engine.compiled.kernel.successors import successors
 
 AHEAD = 16  # states whose places in the table are asked for before they are needed
 
