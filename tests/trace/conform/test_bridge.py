@@ -353,6 +353,16 @@ def test_shared_recordings(capsys: pytest.CaptureFixture[str], file: str, line: 
     assert not line or out.startswith(f"{SHARED / file}:{line}: synod refuses step")
 
 
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared recordings are not here")
+def test_what_is_undecided_is_not_called_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    # Its leader begins later slots without a phase 1: nothing in the log says that it may.
+    file = SHARED / "multi-paxos-example" / "run1" / "trace.ndjson.gz"
+    code, out = validate(capsys, str(file))
+    assert code == 3
+    assert out.startswith(f"{file}:127: synod cannot follow step 1: in slot 1: the trace says")
+    assert "refuses" not in out
+
+
 # --- how logs are read ------------------------------------------------------------------------
 
 REAL = RECORDINGS / "pypi-paxos" / "seed463.jsonl"

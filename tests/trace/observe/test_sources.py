@@ -269,6 +269,15 @@ def test_the_second_part_may_not_say_its_format() -> None:
         assert broken(verdict) == {"no-vote-below-promise": [("log", 2)]}
     with pytest.raises(TraceError, match=r"^log: its format is not recognised"):
         validate_files(["log"])
+    Path("faults").write_text('{"t": 1, "kill": "a"}\n')
+    hint = r"\n  if this file is no log of a node, leave it out$"
+    with pytest.raises(TraceError, match=r"^faults:1: this is not a line of the format .*" + hint):
+        validate_files(["log.1", "faults"])
+    with Path("log").open("a") as log:
+        log.write("[]\n")
+    with pytest.raises(TraceError, match=r"^log:3: ") as caught:
+        validate_files(["log", "log.1"])
+    assert "leave it out" not in str(caught.value)
 
 
 # --- what a member that never appears is ---------------------------------------------------------

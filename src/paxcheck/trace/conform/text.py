@@ -15,7 +15,8 @@ def as_text(result: Conformance, model: str, all_of_them: bool = False) -> str:
     most = None if all_of_them else SHOWN
     lines: list[str] = []
     if result.refusal is not None:
-        lines += _refused(result.refusal, model)
+        verb = "cannot follow" if result.undecided else "refuses"
+        lines += _refused(result.refusal, f"{model} {verb}")
     links = result.causality
     for file, line in links.cycle:
         lines.append(f"  {file}:{line}: is in a cycle: it would have to happen before itself")
@@ -67,11 +68,9 @@ def _unjudged(result: Conformance) -> list[str]:
     return [f"{', '.join(who)}: {reason}" for reason, who in names.items()]
 
 
-def _refused(refusal: Refusal, model: str) -> list[str]:
+def _refused(refusal: Refusal, what: str) -> list[str]:
     """The refusal: the rule and where it stands, the lines that contradict each other."""
-    lines = [
-        f"{refusal.file}:{refusal.line}: {model} refuses step {refusal.event}: {refusal.reason}"
-    ]
+    lines = [f"{refusal.file}:{refusal.line}: {what} step {refusal.event}: {refusal.reason}"]
     sources = refusal.sources or ("",) * len(refusal.rules)
     for (call, doc), source in zip(refusal.rules, sources, strict=True):
         lines.append(f"    rule {call}")

@@ -36,7 +36,8 @@ class Source:
     """One log file. What can be read only once (a pipe) is copied while it is read.
 
     `name`: as the user wrote it; `path`: what can be read again; `count`: lines read so far;
-    `half`: the number of a last line that has no line end, and may be half a line.
+    `half`: the number of a last line that has no line end, and may be half a line; `guessed`: its
+    own first lines do not say of which format it is.
     """
 
     def __init__(self, name: str, copy: Path) -> None:
@@ -44,6 +45,7 @@ class Source:
         self.path = name
         self.count = 0
         self.half: int | None = None
+        self.guessed = False
         self._head: list[tuple[int, str]] = []
         self._given = False
         self._rest: Generator[tuple[int, str]] | None = None
@@ -124,6 +126,8 @@ class Log:
         disorder: Disorder | None = None
         for source in self.sources:
             found = self._facts(read, source)
+            if source.guessed:
+                found = _unless_foreign(found, source)
             try:
                 yield from parts.checked(found, source.name) if len(self.sources) > 1 else found
             except Disorder as problem:
@@ -272,7 +276,22 @@ def _common_format(sources: Sequence[Source]) -> Adapter:
         )
     if not kinds:
         raise unrecognised(sources[0].name, known)
+    for source, adapter in found.items():
+        source.guessed = adapter is None
     return next(iter(kinds.values()))
+
+
+def _unless_foreign(facts: Iterator[Fact], source: Source) -> Iterator[Fact]:
+    """The facts of a file whose format is that of the others, it seems."""
+    read = 0
+    try:
+        for fact in facts:
+            read += 1
+            yield fact
+    except TraceError as problem:
+        if not read:
+            problem.hint = "if this file is no log of a node, leave it out"
+        raise
 
 
 def _format_of(source: Source, known: dict[str, Adapter]) -> Adapter | None:
