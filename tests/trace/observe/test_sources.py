@@ -273,10 +273,9 @@ def test_the_second_part_may_not_say_its_format() -> None:
     hint = r"\n  if this file is no log of a node, leave it out$"
     with pytest.raises(TraceError, match=r"^faults:1: this is not a line of the format .*" + hint):
         validate_files(["log.1", "faults"])
-    with Path("log").open("a") as log:
-        log.write("[]\n")
-    with pytest.raises(TraceError, match=r"^log:3: ") as caught:
-        validate_files(["log", "log.1"])
+    Path("late").write_text(json.dumps(cast(2, 5)) + "\n[]\n")
+    with pytest.raises(TraceError, match=r"^late:2: ") as caught:
+        validate_files(["log.1", "late"])
     assert "leave it out" not in str(caught.value)
 
 
