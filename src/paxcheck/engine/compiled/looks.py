@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from paxcheck.engine.compiled.arrays import Arrays
+from paxcheck.engine.compiled.asking import Asking
 from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.questions import Question
-from paxcheck.engine.compiled.store import BATCH, Store
+from paxcheck.engine.compiled.store import BATCH
 from paxcheck.engine.compiled.symmetry import NotSymmetric
-from paxcheck.protocol.execute import Act
 
-TAKEN = 1 << 63
 FEW_KEYS = 20  # bits of the number of a key
 
 
-class Looks(Store):
+class Looks(Asking):
     """A store whose tables are filled and whose states are judged."""
 
     tables: Any
@@ -66,7 +65,7 @@ class Looks(Store):
             self._key_bits = np.zeros((max(1, len(looks)), arrays.nodes), np.int64)
             for worker in self.workers:
                 worker.forget_numbers()
-            self._empty_answers()
+            self.empty_answers()
         for k, look in enumerate(looks):
             for i in look.nodes:
                 self._fields[k, i] = 1
@@ -172,13 +171,13 @@ class Looks(Store):
     def take_over(self, entries: dict[tuple[int, int], list[int]]) -> None:
         """Write entries that the tables have computed into the arrays: (node, row) -> bits."""
         arrays = self.arrays
-        self._new_rows()
-        asks = self._new_questions()
+        self.new_rows()
+        asks = self.new_questions()
         for (i, number), bits in entries.items():
             arrays.fill(i, number, bits)
         self.describe(fresh=asks)
 
-    def _new_rows(self) -> bool:
+    def new_rows(self) -> bool:
         """Give the new rows their places, and write all states again if they need more room."""
         if self.symmetry is not None:
             self.symmetry.close()
@@ -189,135 +188,24 @@ class Looks(Store):
             self.repack(old)
         return again
 
-    def _new_questions(self) -> bool:
-        """Take over the actions that ask; whether there are new ones, or they ask for more."""
-        tables, arrays = self.tables, self.arrays
-        if not getattr(tables, "asks", False):
-            return False
-        known = {(q.node, q.action) for q in self.questions}
-        changed = False
-        for i, rows in enumerate(tables.rows):
-            for action in dict.fromkeys(a for row in rows for a in row.asking):
-                if (i, action) not in known:
-                    self.questions.append(Question(tables, i, action))
-                    changed = True
-        for question in self.questions:
-            if question.stale:
-                question.forget()
-                changed = True
-        arrays.asked = [(q.node, q.mask) for q in self.questions]
-        if changed:
-            arrays.write_again()  # what may sleep on after a step follows from who asks for what
-        return changed
-
     def note_breaches(self) -> None:
         """Set traps at the entries that were just computed and that break a step property."""
         tables, found = self.tables, self.findings.found
         for alarm in tables.alarms:
-            names = [name for name in self._breaches(alarm) if name not in found]
+            names = [name for name in self.breaches(alarm) if name not in found]
             if names:
                 what = self.arrays.what_of(alarm.node, alarm.step.trigger)
                 self.arrays.traps.setdefault((alarm.node, alarm.row, what), set()).update(names)
         tables.alarms.clear()
 
-    def _breaches(self, alarm: Any) -> list[str]:
+    def breaches(self, alarm: Any) -> list[str]:
+        """The properties that a step breaks."""
         key = (alarm.node, alarm.row, alarm.step)
         known = self._steps_known.get(key)
         if known is None:
             judged = self.findings._steps.breaches(alarm)
             known = self._steps_known[key] = [name for name, _ in judged]
         return known
-
-    # Questions ------------------------------------------------------------------------------
-
-    def _empty_answers(self) -> None:
-        self._answers = [{} for _ in self.questions]
-        self._answer_slots = 1 << 12
-        self._room_for_answers()
-
-    def _room_for_answers(self) -> None:
-        slots, width, count = self._answer_slots, self.arrays.width, max(1, len(self.questions))
-        self._answer_keys = np.zeros((count, slots * width), np.uint64)
-        self._answer_records = np.zeros((count, slots), np.int32)
-        self.main[at.ANSWERS_SLOTS] = slots
-        self.main.point({at.ANSWERS_AT: self._answer_keys, at.ANSWER_AT: self._answer_records})
-        self.version += 1
-
-    def _ask(self, asked: dict[int, list[tuple[tuple[int, ...], tuple[int, ...]]]]) -> None:
-        """Answer questions. `asked[q]`: keys, each with the rows of a state that has it."""
-        arrays = self.arrays
-        new: dict[int, dict[tuple[int, ...], tuple[int, ...]]] = {}
-        traps: list[tuple[int, tuple[int, ...], set[str]]] = []
-        for q, states in asked.items():
-            question = self.questions[q]
-            for key, numbers in states:
-                after, alarms = question.ask(numbers)
-                if self.symmetry is not None:
-                    self._check_answer(question, numbers, after)
-                self.note_breaches_of(alarms, traps, q, key)
-                new.setdefault(q, {})[key] = after
-        self.tables.alarms.clear()
-        if self._new_rows():
-            self.describe(fresh=True)
-        if self._new_questions() or self.lenses != [*self.findings.states, *self.findings.ends]:
-            self.describe(fresh=True)  # every key is another one now: the states ask again
-            return
-        self.describe()
-        broken = {(q, key): names for q, key, names in traps}
-        for q, answers in new.items():
-            question = self.questions[q]
-            i = question.node
-            for key, after in answers.items():
-                number = key[i]
-                trap = None
-                if (q, key) in broken:
-                    trap = (i, number, -2 - len(arrays.traps))
-                    arrays.traps[trap] = broken[q, key]
-                branches = [[n, 0, 0, 0] for n in after]
-                record = arrays.record(trap, branches) if after else 0
-                self._answers[q][key] = record
-            self._put_answers(q, answers)
-        arrays.describe(self.main)
-        self.describe_states()
-
-    def note_breaches_of(self, alarms: Any, traps: Any, q: int, key: tuple[int, ...]) -> None:
-        """Note what the steps of an answer break."""
-        found = self.findings.found
-        names = {n for alarm in alarms for n in self._breaches(alarm) if n not in found}
-        if names:
-            traps.append((q, key, names))
-
-    def _put_answers(self, q: int, keys: Any) -> None:
-        while 2 * len(self._answers[q]) >= self._answer_slots:
-            self._answer_slots *= 4
-            self._room_for_answers()
-            for other in range(len(self.questions)):
-                self._sow_answers(other, self._answers[other])
-            return
-        self._sow_answers(q, keys)
-
-    def _sow_answers(self, q: int, keys: Any) -> None:
-        slots = self.put_keys([self.key_words(key) for key in keys], self._answer_keys[q])
-        for slot, key in zip(slots, keys, strict=True):
-            self._answer_records[q, slot] = self._answers[q][key]
-
-    def key_words(self, key: tuple[int, ...]) -> list[int]:
-        """A key as the kernels have it: a state with classes for rows."""
-        arrays = self.arrays
-        words = [0] * arrays.width
-        for c, group in enumerate(key):
-            words[int(arrays.word[c])] |= group << int(arrays.shift[c])
-        words[0] |= TAKEN
-        return words
-
-    def put_keys(self, keys: list[list[int]], into: np.ndarray) -> list[int]:
-        """Put keys into a set of keys; their slots."""
-        slots = np.zeros(max(1, len(keys)), np.int64)
-        self.run(
-            "put_keys", LIST_AT=np.array(keys or [[0]], np.uint64), LISTED=len(keys), KEYS_AT=into,
-            KEYS_SLOTS=len(into) // self.arrays.width, MARKS_AT=slots,
-        )  # fmt: skip
-        return slots[: len(keys)].tolist()
 
     # Judging --------------------------------------------------------------------------------
 
@@ -380,7 +268,7 @@ class Looks(Store):
             if key not in lens.answers and self._judge_one(lens, numbers, budgets, cut, key):
                 return True
         if asked:
-            self._ask(asked)
+            self.ask(asked)
         return False
 
     def _judge_one(self, lens: Lens, numbers: Any, budgets: Any, cut: int, key: Any) -> bool:
@@ -428,31 +316,6 @@ class Looks(Store):
                         f"property {lens.prop.name} answers otherwise when {', '.join(moved)} is "
                         "put in its place, and symmetry() says that it does not"
                     )
-
-    def _check_answer(
-        self, question: Question, numbers: tuple[int, ...], after: tuple[int, ...]
-    ) -> None:
-        """The image of an answer must be the answer to the image. Raises NotSymmetric."""
-        symmetry, tables = self.symmetry, self.tables
-        assert symmetry is not None
-        node, action = question.node, question.action.action
-        todo = [(node, numbers, after)]
-        seen = {(node, question.key(numbers))}
-        of = {q.node: q for q in self.questions if q.action.action == action}
-        while todo:
-            i, numbers, after = todo.pop()
-            for p, image in symmetry.images(numbers):
-                to = int(symmetry.target[p, i])
-                expected = sorted([symmetry.image(p, i, n) if n else 0 for n in after])
-                asked = Act(tables.system.names[to], action)
-                found = tables.told(to, image[to], asked, tables.available(image)).after
-                if sorted(found) != expected:
-                    raise NotSymmetric(symmetry.difference(p, i, asked))
-                known = of.get(to)
-                key = (to, known.key(image) if known else image)
-                if key not in seen:
-                    seen.add(key)
-                    todo.append((to, image, found))
 
     def _room_to_see(self) -> None:
         """Make the sets of seen looks larger where one is half full."""
