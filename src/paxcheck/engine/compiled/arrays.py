@@ -13,43 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from paxcheck.engine.compiled.entries import Entries
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.kernel.objects import Shape
 from paxcheck.engine.compiled.memory import LINE, lines
+from paxcheck.engine.compiled.packing import Packing
 
 ALL = 0xFFFFFFFFFFFFFFFF
-ONE_WORD = 63  # bit 63 of word 0 marks keys
-MOST_ROOM = 1 << 16  # rows that are made ready before there are any
 ROW = (1 << 32) - 1  # the part of an entry that says which row comes after
 MOST_KEEPS = 1 << 24
 
 
-class Entries:
-    """What is known of a row, wherever it is: the bits that are filled, and the live ones' entries.
-
-    `of[bit]`: its entry; `live`: those bits; `odd`: those whose entry is a record; `offers`: for
-    each sender the moves that it makes; `stale`: the entries in the array are not these.
-    """
-
-    __slots__ = ("begin", "known", "live", "odd", "of", "offers", "room", "stale")
-
-    def __init__(self) -> None:
-        self.known = self.live = self.odd = 0
-        self.of: dict[int, int] = {}
-        self.offers: dict[int, int] = {}
-        self.begin = self.room = 0
-        self.stale = False
-
-    def put(self, bit: int, entry: int, odd: bool) -> None:
-        """What a live bit does."""
-        self.of[bit] = entry
-        self.live |= 1 << bit
-        if odd:
-            self.odd |= 1 << bit
-        self.stale = True
-
-
-class Arrays:
+class Arrays(Packing):
     """The arrays of one system. `fields`: the nodes and, if there are faults, one for the *rest*:
     what is left of the budgets, and the cut between the nodes.
 
@@ -159,44 +134,7 @@ class Arrays:
 
         `chosen`: the widths to take, which a checkpoint remembers.
         """
-        self._pack(self._widths() if chosen is None else chosen)
-
-    def _widths(self) -> list[int]:
-        rows = [len(rows) for rows in self.tables.rows]
-        rest = [(len(self.rests)).bit_length()] if self.faults else []
-        tight = [n.bit_length() for n in rows] + rest
-        # All states are written again when a field is full: that shall not happen often. With
-        # symmetry every row costs an image for each renaming, so there is less room for more.
-        for spare in (3, 2) if self.symmetric else (6, 5, 4, 3, 2):
-            roomy = [max(n.bit_length() + spare, 6) for n in rows] + rest
-            if sum(roomy) <= ONE_WORD and max(rows) << spare < MOST_ROOM:
-                return roomy
-        roomy = [max(n + n // 4, 48).bit_length() for n in rows] + rest
-        if sum(roomy) <= ONE_WORD or sum(tight) + self.nodes // 2 > ONE_WORD:
-            return roomy
-        # It fits into one word if the fields that are nearly full get the bits that are left.
-        spare = ONE_WORD - sum(tight)
-        for i in sorted(range(self.nodes), key=lambda i: -rows[i] / (1 << tight[i]))[:spare]:
-            tight[i] += 1
-        return tight
-
-    def _pack(self, need: list[int]) -> None:
-        words: list[int] = []
-        word, shift = [0] * self.fields, [0] * self.fields
-        for c in range(self.fields):
-            # In order, so that comparing states by their words compares them field by field.
-            if not words or words[-1] + need[c] > (ONE_WORD if len(words) == 1 else 64):
-                words.append(0)
-            word[c], shift[c] = len(words) - 1, words[-1]
-            words[-1] += need[c]
-        self.width = len(words)
-        self.bits = need
-        self.word = np.array(word, np.int64)
-        self.shift = np.array(shift, np.uint64)
-        self.mask = np.array([(1 << b) - 1 for b in need], np.uint64)
-        self.sizes = [1 << b for b in need[: self.nodes]]
-        self.base = np.array([sum(self.sizes[:i]) for i in range(self.nodes)], np.int64)
-        self.total = sum(self.sizes)
+        self.lay_out(self.roomy_widths() if chosen is None else chosen)
         self.mask_words = max(self.mask_words, self._mask_words())
         self._make()
 
@@ -455,27 +393,3 @@ class Arrays:
             narrow=self.narrow,
             nodes=self.nodes if exact else 0,
         )
-
-    # States ---------------------------------------------------------------------------------
-
-    def pack(self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int = 0) -> list[int]:
-        """The words of a state."""
-        ids = [*numbers, *([self.rest_ids[budgets, cut]] if self.faults else [])]
-        words = [0] * self.width
-        for c, number in enumerate(ids):
-            words[int(self.word[c])] |= number << int(self.shift[c])
-        return words
-
-    def unpack(self, states: np.ndarray) -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
-        """The rows of each state, what is left of the budgets, and the number of the cut.
-
-        `states`: the words of one state in each row.
-        """
-        fields = [states[:, w] for w in self.word.tolist()]
-        ids = [
-            ((words >> shift) & mask).tolist()
-            for words, shift, mask in zip(fields, self.shift, self.mask, strict=True)
-        ]
-        rests = [self.rests[k] for k in ids[self.nodes]] if self.faults else [((), 0)] * len(states)
-        rows = zip(*ids[: self.nodes], strict=True)
-        return [(numbers, *rest) for numbers, rest in zip(rows, rests, strict=True)]

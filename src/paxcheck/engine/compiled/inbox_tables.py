@@ -19,7 +19,8 @@ from typing import Any
 from msgspec import Struct
 
 from paxcheck.engine.compiled.judging import Lens
-from paxcheck.engine.compiled.tables import Alarm, Unsupported
+from paxcheck.engine.compiled.rows import Alarm
+from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add
 from paxcheck.protocol.execute import Local, NodeFault, Outcome
 from paxcheck.protocol.faults import NODE_FAULTS

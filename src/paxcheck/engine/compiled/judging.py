@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paxcheck.engine.compiled.tables import Alarm
+from paxcheck.engine.compiled.rows import Alarm
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.messages import Sought
 from paxcheck.protocol.properties import Broken, Property

@@ -17,8 +17,8 @@ from paxcheck.engine.compiled.findings import Findings
 from paxcheck.engine.compiled.judging import Lens
 from paxcheck.engine.compiled.kernel import control as at
 from paxcheck.engine.compiled.questions import Question
-from paxcheck.engine.compiled.store import BATCH
 from paxcheck.engine.compiled.symmetry import NotSymmetric
+from paxcheck.engine.compiled.worker import BATCH
 
 FEW_KEYS = 20  # bits of the number of a key
 

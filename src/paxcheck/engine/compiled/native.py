@@ -32,9 +32,9 @@ from paxcheck.engine.compiled.native_saving import NativeSaver
 from paxcheck.engine.compiled.paths import Paths
 from paxcheck.engine.compiled.python_tier import Tier
 from paxcheck.engine.compiled.set_arrays import SetArrays
-from paxcheck.engine.compiled.store import BATCH
 from paxcheck.engine.compiled.symmetry import NotSymmetric, Symmetry
 from paxcheck.engine.compiled.tables import Tables
+from paxcheck.engine.compiled.worker import BATCH
 from paxcheck.engine.ending import interrupted
 from paxcheck.engine.judge import property_verdicts
 from paxcheck.engine.limits import Limits, Progress, Watch

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paxcheck.engine.compiled.tables import Alarm, Tables
+from paxcheck.engine.compiled.rows import Alarm
+from paxcheck.engine.compiled.tables import Tables
 from paxcheck.protocol.execute import Act
 
 

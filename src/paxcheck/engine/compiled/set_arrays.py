@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from paxcheck.engine.compiled.arrays import ALL, Arrays, Entries
+from paxcheck.engine.compiled.arrays import ALL, Arrays
+from paxcheck.engine.compiled.entries import Entries
 from paxcheck.engine.compiled.symmetry import ACTIONS, FAULT
 from paxcheck.engine.compiled.tables import Tables
 from paxcheck.protocol.execute import NodeFault

@@ -12,14 +12,20 @@ Messages are bits of Python integers, so there is no limit on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from msgspec import Struct
-
+from paxcheck.engine.compiled.rows import (
+    NOT_GATHERED,
+    Alarm,
+    Answer,
+    Effect,
+    Effects,
+    Row,
+    RowsView,
+)
 from paxcheck.engine.fingerprint import Fingerprint, Pair, add
-from paxcheck.protocol.errors import ModelError
 from paxcheck.protocol.execute import Act, Local, NodeFault, Outcome
-from paxcheck.protocol.messages import Envelope, Message, Sought, check_message_class
+from paxcheck.protocol.messages import Envelope, Message, Sought
 from paxcheck.protocol.network import State
 from paxcheck.protocol.system import Step, System, Trigger
 from paxcheck.protocol.values import order_key
@@ -34,59 +40,6 @@ class Unsupported(Exception):
 
 class Regroup(Exception):
     """One message was sent to different groups of receivers: use a bit for each envelope."""
-
-
-class Row(Struct):
-    """One local state with what its node has sent: a row of the tables.
-
-    `place`: the number of the local state; `known`: the message bits for which the step was
-    computed (set only after it was); `reacts`: those that change something; `nexts[bit]`: the rows
-    after each branch; `acts`: the rows after each branch of each action, None until computed;
-    `faults[f]`: the rows after each branch of fault f, once it was computed; `asking`: actions that
-    ask what was sent.
-    """
-
-    local: Local
-    sent: int
-    place: int = 0
-    known: int = 0
-    reacts: int = 0
-    nexts: dict[int, tuple[int, ...]] = {}
-    acts: tuple[int, ...] | None = None
-    faults: dict[int, tuple[int, ...]] = {}
-    asking: tuple[Act, ...] = ()
-
-
-class Effect(Struct, frozen=True):
-    """One outcome of a local step: the number of the local state after it, and the bits sent.
-
-    `after` is 0 for an exception.
-    """
-
-    after: int
-    sent: int
-    branch: int
-    outcome: Outcome
-
-
-Effects: TypeAlias = dict[Trigger | int, tuple[Effect, ...] | None]
-"""What a local state does on each trigger, or on the message of a bit; None where it asks."""
-
-
-class Alarm(Struct, frozen=True):
-    """A step that a property must know of: (node, row, trigger, branch) with its outcome."""
-
-    node: int
-    row: int
-    step: Step
-    outcome: Outcome
-
-
-class Answer(Struct, frozen=True):
-    """The rows after an action that asks, 0 for an exception, and its steps for the judge."""
-
-    after: tuple[int, ...]
-    alarms: tuple[Alarm, ...]
 
 
 class Tables:
@@ -414,7 +367,7 @@ class Tables:
         self, numbers: tuple[int, ...], budgets: tuple[int, ...], cut: int, reads: set[Part]
     ) -> WorldView:
         """A state as a property sees it."""
-        return _RowsView(self.system, _NOT_GATHERED, reads, {}, self, numbers)
+        return RowsView(self.system, NOT_GATHERED, reads, {}, self, numbers)
 
     def messages(self, kind: type[M], sent: int) -> tuple[M, ...]:
         """The messages of a class among the bits of those that were sent, in canonical order.
@@ -429,35 +382,9 @@ class Tables:
         return tuple(found if self.grouped else dict.fromkeys(found))
 
 
-_NOT_GATHERED: Final = World((), frozenset(), ())
-
-
-class _RowsView(WorldView, eq=False):
-    """A view that looks up what is asked for; nothing is gathered before."""
-
-    _tables: Any = None
-    _numbers: tuple[int, ...] = ()
-
-    def sent(self, kind: type[M]) -> list[M]:
-        check_message_class(kind)
-        if self._reads is not None:
-            self._reads.add(kind)
-        return list(self._tables.messages(kind, self._tables.available(self._numbers)))
-
-    def _local(self, index: int) -> Local:
-        return self._tables.rows[index][self._numbers[index]].local
-
-    def _values(self, places: Iterable[tuple[int, int]]) -> list[Any]:
-        rows, numbers = self._tables.rows, self._numbers
-        return [rows[i][numbers[i]].local[at] for i, at in places]
-
-
 class _Asks(BaseException):
     """Raised when an action asks what was sent while its answer may not depend on it."""
 
 
 def _refuse_to_tell(kind: type[Message]) -> tuple[Message, ...]:
     raise _Asks
-
-
-__all__ = ["Alarm", "ModelError", "Regroup", "Row", "Tables", "Unsupported"]
