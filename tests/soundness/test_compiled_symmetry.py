@@ -166,7 +166,7 @@ def test_the_layout_of_states_does_not_choose_among_images(
         tight = [len(rows).bit_length() for rows in self.tables.rows]
         return tight if calls < 4 else [max(b, 14) for b in tight]
 
-    monkeypatch.setattr(SetArrays, "_widths", widths)
+    monkeypatch.setattr(SetArrays, "roomy_widths", widths)
     a, p, r = scope
     tier = search(CountingScope(acceptors=a, proposers=p, rounds=r))
     orbits, full, steps = {
