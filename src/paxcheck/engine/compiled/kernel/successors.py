@@ -85,6 +85,7 @@ from paxcheck.engine.compiled.kernel.steps import (
 LOW = np.uint64(0xFFFFFFFF)
 ID = np.uint64(0xFFFFFF)
 ALL_LOOK = np.int64(0xFF)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @inline
@@ -161,22 +162,17 @@ def successors(widths, masks, symmetric, inboxes, narrow, nodes, c, place, aslee
     read(widths, c, log, place * len(widths), nodes)
     rest = rest_of(c)
     steps = np.int64(0)
-    quiet = complete = True
+    quiet = complete = steps == 0  # True; for a constant Numba would translate `steps_of` twice
+    todo = ALL
     if len(narrow) > 0:
         todo = open_nodes(c, nodes, rest, asleep)
-        for i in range(nodes):
-            if todo >> np.uint64(i) & np.uint64(1) == np.uint64(0):
-                continue
-            found, steps, quiet, complete = steps_of(
-                widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
-                asleep | fixed(before, i), found, steps, quiet, complete,
-            )  # fmt: skip
-    else:
-        for i in range(nodes):
-            found, steps, quiet, complete = steps_of(
-                widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
-                asleep | fixed(before, i), found, steps, quiet, complete,
-            )  # fmt: skip
+    for i in range(nodes):
+        if len(narrow) > 0 and todo >> np.uint64(i) & np.uint64(1) == np.uint64(0):
+            continue
+        found, steps, quiet, complete = steps_of(
+            widths, masks, symmetric, inboxes, narrow, c, place, i, rest,
+            asleep | fixed(before, i), found, steps, quiet, complete,
+        )  # fmt: skip
     if fixed(c, FIELDS) > nodes:
         jumps, targets = longs(fixed(c, JUMPS_AT)), longs(fixed(c, TARGETS_AT))
         new = words(fixed(c, NEW_AT))
