@@ -11,6 +11,7 @@ from paxcheck.engine.compiled import search as compiled
 from paxcheck.engine.compiled.tables import Unsupported
 from paxcheck.engine.ending import concluded
 from paxcheck.engine.limits import Limits, Report
+from paxcheck.engine.resume import KIND as REFERENCE
 from paxcheck.engine.verdict import Verdict
 from paxcheck.garbage import seldom_collected
 from paxcheck.protocol.errors import UsageError
@@ -64,7 +65,10 @@ def explore(
         digest=digest,
         checkpoint=checkpoint,
     )
-    if engine != "reference":
+    saved = checkpoint.saved if checkpoint is not None else None
+    if engine == "auto" and saved is not None and saved.kind == REFERENCE:
+        why = "the search that goes on was one of this engine"
+    elif engine != "reference":
         try:
             with seldom_collected():
                 verdict = compiled.explore(
@@ -79,5 +83,7 @@ def explore(
                     hint="use --engine auto or --engine reference",
                 ) from None
             why = f"the compiled engine does not support {problem}"
+            if checkpoint is not None:
+                checkpoint.begin()  # what was saved on the way is of no use for the other engine
     verdict = reference.explore(system, **asked)
     return concluded(system, verdict, f"engine reference: {why}")

@@ -301,14 +301,35 @@ class NativeTier(Paths):
         )
 
 
+_ALWAYS = ("expand", "index", "judge_range")
+_FOR_WITNESSES = ("scan", "seek", "mark_looks", "sow", "put_keys")
+
+
 def is_made(python: Tier, how: How) -> bool:
-    """Whether the machine code for this search lies on disk."""
+    """Whether the machine code that this search needs for sure lies on disk."""
     tables, findings = python.tables, python.findings
-    symmetric = how.symmetric and isinstance(tables, Tables) and Symmetry(tables).count > 1
+    symmetry = _symmetry_of(tables, how)
     lenses = len(findings.states) + len(findings.ends)
     kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
-    arrays = kind(tables, lenses, symmetric=symmetric, reduced=how.reduced)
-    return is_kept("expand", arrays.shape())
+    arrays = kind(tables, lenses, symmetric=symmetry is not None, reduced=how.reduced)
+    witnesses = any(prop.kind == "reachable" for prop in findings.properties)
+    needed = (*_ALWAYS, *_FOR_WITNESSES) if witnesses else _ALWAYS
+    return all(is_kept(name, arrays.shape()) for name in needed)
+
+
+def _symmetry_of(tables: Any, how: How) -> Symmetry | None:
+    """The symmetry that is used; None where there is none. Raises ModelError."""
+    if not how.symmetric or not isinstance(tables, Tables):
+        return None
+    try:
+        symmetry = Symmetry(tables)
+    except NotSymmetric as problem:
+        raise _no_symmetry(problem) from None
+    return symmetry if symmetry.count > 1 else None
+
+
+def _no_symmetry(problem: NotSymmetric) -> ModelError:
+    return ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry")
 
 
 def go_on(
@@ -320,11 +341,7 @@ def go_on(
     asked for and is none.
     """
     findings, watch, tables = python.findings, python.watch, python.tables
-    symmetry = None
-    if how.symmetric and isinstance(tables, Tables):
-        symmetry = Symmetry(tables)
-        if symmetry.count == 1:
-            symmetry = None
+    symmetry = _symmetry_of(tables, how)
     saver = None
     if how.checkpoint is not None:
         saver = NativeSaver(how.checkpoint, tables, findings, symmetry)
@@ -343,7 +360,7 @@ def go_on(
             stop_at_first=how.stop_at_first, after_level=saver.after_level if saver else None
         )
     except NotSymmetric as problem:
-        raise ModelError(str(problem), hint="correct symmetry(), or use --no-symmetry") from None
+        raise _no_symmetry(problem) from None
     except KeyboardInterrupt as stop:
         stopped = interrupted(tables.system, stop)
     except MemoryLimit as problem:

@@ -46,7 +46,7 @@ def explore(
     where the protocol declares a symmetry. `checkpoint`: go on from what it has, and save there.
     `threads`: how many the native tier may use; `reduced`: whether it may follow one order of two
     steps that commute. Both change nothing in the result.
-    Raises Unsupported, before anything was explored, where the tables cannot hold the system, and
+    Raises Unsupported where the tables cannot hold the system (perhaps on the way), and
     CheckpointError where the checkpoint is not of this search.
     """
     wanted = tuple(properties or system.protocol.properties())
@@ -83,7 +83,7 @@ def _run(tier: Tier, how: How) -> Verdict:
         ended, stopped = False, None
         if saved is None or saved.state["tier"] == "python":
             ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
-            if not ended and not _native().is_made(tier, how):
+            if not ended and _waits(tier, how):
                 ended, stopped = tier.run(most=UNTIL_MADE, stop_at_first=how.stop_at_first)
         if not ended:
             verdict, stopped = _native().go_on(tier, tier.behaviors(), how)
@@ -108,6 +108,14 @@ def _run(tier: Tier, how: How) -> Verdict:
         notes=(f"{tables.calls:,} handler calls",),
         digest=tier.digest() if how.digest else None,
     )
+
+
+def _waits(tier: Tier, how: How) -> bool:
+    """Whether the search goes on in Python for a while, because machine code would have to be made.
+
+    Not with a limit of states: what is counted then (with symmetry, orbits) depends on the tier.
+    """
+    return tier.limits.states is None and not _native().is_made(tier, how)
 
 
 def _native() -> Any:

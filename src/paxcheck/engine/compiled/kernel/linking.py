@@ -1,11 +1,11 @@
 # pyright: basic
 """Puts the machine code of an object file where it can run.
 
-A linker does this for programs. Our kernels need little of it: they call nothing, and refer only to
-constants of their own. So on Linux and x86-64 the sections are laid side by side, the distances
-between them are written where the code asks for them, and the whole is copied into memory that can
-be executed. What is in any other form, LLVM's own linker takes; loading it costs more than many a
-search.
+A linker does this for programs. Our kernels need little of it: they call nothing (but one, which
+clears memory, and is rare), and refer only to constants of their own. So on Linux and x86-64 the
+sections are laid side by side, the distances between them are written where the code asks for them,
+and the whole is copied into memory that can be executed. What is in any other form, LLVM's own
+linker takes; loading it costs more than many a search.
 """
 
 from __future__ import annotations
