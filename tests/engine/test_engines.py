@@ -117,6 +117,40 @@ def test_a_limit_of_states_ends_a_search_whether_code_is_made_or_not(
     assert found[0] == found[1]
 
 
+def test_a_wrong_symmetry_is_found_whether_code_is_made_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Count(Node):
+        n: int = durable(0)
+        odd: int = durable(0)
+
+        @action
+        def up(self) -> None:
+            if self.n < 9:
+                self.n += 1
+
+        @action
+        def differs(self) -> None:
+            if self.name == "a" and self.n == 3 and self.odd < 1:
+                self.odd = 1
+
+    class Differing(Protocol):
+        def nodes(self) -> list[Node]:
+            return [Count(name) for name in "abcd"]
+
+        def symmetry(self) -> list[list[str]]:
+            return [list("abcd")]
+
+    told: list[str] = []
+    for made in (True, False):
+        monkeypatch.setattr(native, "is_made", lambda *_, made=made: made)
+        with pytest.raises(ModelError) as caught:
+            search.explore(System(Differing()), symmetric=True)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert search.explore(System(Differing())).distinct_states == 17_000
+
+
 def test_a_group_of_a_node_and_a_value_is_no_symmetry() -> None:
     class Count(Node):
         n: int = durable(0)

@@ -317,6 +317,25 @@ def is_made(python: Tier, how: How) -> bool:
     return all(is_kept(name, arrays.shape()) for name in needed)
 
 
+def check_symmetry(python: Tier, how: How) -> None:
+    """Check the declared symmetry by all that was looked up, though it was not used.
+
+    So a wrong one is found in a first run too, when there was no machine code. Raises ModelError.
+    """
+    tables = python.tables
+    symmetry = _symmetry_of(tables, how)
+    if symmetry is None:
+        return
+    arrays = SetArrays(tables, 0, symmetric=True)
+    try:
+        symmetry.check_initial(tables.initial())
+        for (i, number), bits in arrays.known_entries().items():
+            for bit in bits:
+                symmetry.check(i, tables.rows[i][number].place, arrays.what(i, bit))
+    except NotSymmetric as problem:
+        raise _no_symmetry(problem) from None
+
+
 def _symmetry_of(tables: Any, how: How) -> Symmetry | None:
     """The symmetry that is used; None where there is none. Raises ModelError."""
     if not how.symmetric or not isinstance(tables, Tables):

@@ -79,11 +79,13 @@ def _run(tier: Tier, how: How) -> Verdict:
     if how.checkpoint is not None:
         saved = how.checkpoint.load(KIND)
         _saver(tier, how.checkpoint).restore()
+    waited = False
     try:
         ended, stopped = False, None
         if saved is None or saved.state["tier"] == "python":
             ended, stopped = tier.run(most=how.hand_over, stop_at_first=how.stop_at_first)
-            if not ended and _waits(tier, how):
+            waited = not ended and _waits(tier, how)
+            if waited:
                 ended, stopped = tier.run(most=UNTIL_MADE, stop_at_first=how.stop_at_first)
         if not ended:
             verdict, stopped = _native().go_on(tier, tier.behaviors(), how)
@@ -94,7 +96,7 @@ def _run(tier: Tier, how: How) -> Verdict:
     except MemoryError:
         stopped = "the machine has no more memory"
     behaviors = tier.behaviors()
-    return Verdict(
+    verdict = Verdict(
         engine="compiled",
         distinct_states=len(tier.parents),
         generated_states=tier.generated,
@@ -108,6 +110,9 @@ def _run(tier: Tier, how: How) -> Verdict:
         notes=(f"{tables.calls:,} handler calls",),
         digest=tier.digest() if how.digest else None,
     )
+    if waited and stopped is None:
+        _native().check_symmetry(tier, how)
+    return verdict
 
 
 def _waits(tier: Tier, how: How) -> bool:
