@@ -200,6 +200,8 @@ def specs(
     chosen = draw(
         st.lists(st.sampled_from(names), max_size=2, min_size=draw(st.integers(0, 1)), unique=True)
     )
+    if sends_again and nodes > 1 and draw(st.booleans()):
+        chosen = ["partition"]
     return Spec(
         nodes=nodes,
         table=table,
