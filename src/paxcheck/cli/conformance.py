@@ -18,7 +18,6 @@ import msgspec
 from paxcheck import __version__
 from paxcheck.cli.saved import protocol_of
 from paxcheck.cli.streams import aside
-from paxcheck.garbage import seldom_collected
 from paxcheck.loading import load_model
 from paxcheck.plain import printable_lines
 from paxcheck.protocol.errors import UsageError
@@ -101,7 +100,7 @@ def _result(files: Sequence[str], options: Options) -> tuple[Conformance, str]:
             "--clock-error is for the leases of a log; a replay trusts no clock of seconds",
             hint="leave it out",
         )
-    with seldom_collected(), aside(), _kept(files) as paths, _shown() as progress:
+    with aside(), _kept(files) as paths, _shown() as progress:
         if any(map(is_native, paths)):
             result, model = _trace(files, paths, options, progress)
         else:

@@ -157,16 +157,8 @@ class Looks(Asking):
             if self.tables.alarms:
                 self.note_breaches()
             if self.symmetry is not None:
-                self.check_symmetry(i, number, bits)
+                self.symmetry.check_row(i, number, bits, arrays)
         self.take_over(entries)
-
-    def check_symmetry(self, i: int, number: int, bits: list[int]) -> None:
-        """Check what a row does, if symmetry is used. Raises NotSymmetric."""
-        if self.symmetry is not None:
-            place = self.tables.rows[i][number].place
-            for bit in bits:
-                if bit >= 0:
-                    self.symmetry.check(i, place, self.arrays.what(i, bit))
 
     def take_over(self, entries: dict[tuple[int, int], list[int]]) -> None:
         """Write entries that the tables have computed into the arrays: (node, row) -> bits."""

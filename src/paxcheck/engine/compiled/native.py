@@ -76,9 +76,7 @@ class NativeTier(Paths):
         if symmetry is not None:
             symmetry.check_initial(numbers)
             symmetry.close()
-        lenses = len(findings.states) + len(findings.ends)
-        kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
-        self.arrays = kind(tables, lenses, symmetric=symmetry is not None, reduced=reduced)
+        self.arrays = _arrays_of(tables, findings, symmetry, reduced)
         self.begin_looking()
         if symmetry is not None:
             for lens in [*findings.states, *findings.ends]:
@@ -90,8 +88,9 @@ class NativeTier(Paths):
         self.index()
         if isinstance(self.arrays, SetArrays):
             known = self.arrays.known_entries()
-            for (i, number), bits in known.items():
-                self.check_symmetry(i, number, bits)
+            if symmetry is not None:
+                for (i, number), bits in known.items():
+                    symmetry.check_row(i, number, bits, self.arrays)
             self.take_over(known)
 
     # The search -----------------------------------------------------------------------------
@@ -308,13 +307,16 @@ _FOR_WITNESSES = ("scan", "seek", "mark_looks", "sow", "put_keys")
 def is_made(python: Tier, how: How) -> bool:
     """Whether the machine code that this search needs for sure lies on disk."""
     tables, findings = python.tables, python.findings
-    symmetry = _symmetry_of(tables, how)
-    lenses = len(findings.states) + len(findings.ends)
-    kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
-    arrays = kind(tables, lenses, symmetric=symmetry is not None, reduced=how.reduced)
+    arrays = _arrays_of(tables, findings, _symmetry_of(tables, how), how.reduced)
     witnesses = any(prop.kind == "reachable" for prop in findings.properties)
     needed = (*_ALWAYS, *_FOR_WITNESSES) if witnesses else _ALWAYS
     return all(is_kept(name, arrays.shape()) for name in needed)
+
+
+def _arrays_of(tables: Any, findings: Findings, symmetry: Symmetry | None, reduced: bool) -> Any:
+    lenses = len(findings.states) + len(findings.ends)
+    kind: Any = SetArrays if isinstance(tables, Tables) else InboxArrays
+    return kind(tables, lenses, symmetric=symmetry is not None, reduced=reduced)
 
 
 def check_symmetry(python: Tier, how: How) -> None:
@@ -330,8 +332,7 @@ def check_symmetry(python: Tier, how: How) -> None:
     try:
         symmetry.check_initial(tables.initial())
         for (i, number), bits in arrays.known_entries().items():
-            for bit in bits:
-                symmetry.check(i, tables.rows[i][number].place, arrays.what(i, bit))
+            symmetry.check_row(i, number, bits, arrays)
     except NotSymmetric as problem:
         raise _no_symmetry(problem) from None
 

@@ -274,6 +274,13 @@ class Symmetry:
 
     # The check ------------------------------------------------------------------------------
 
+    def check_row(self, i: int, number: int, bits: list[int], arrays: Any) -> None:
+        """Check what a row does on some of its bits in the arrays. Raises NotSymmetric."""
+        place = self.tables.rows[i][number].place
+        for bit in bits:
+            if bit >= 0:
+                self.check(i, place, arrays.what(i, bit))
+
     def check(self, i: int, place: int, what: int) -> None:
         """Check what a local state does, and all images of that. Raises NotSymmetric.
 
