@@ -12,13 +12,14 @@ from paxcheck.protocol.values import DICT, Record, Tag, Value, order_key
 
 Json = Any
 
-_AS_THEY_ARE: Final = frozenset([type(None), bool, int, str])
+PLAIN: Final = frozenset([type(None), bool, int, str])
+"""The classes of values that JSON has as they are."""
 
 
 def encode(value: Value) -> Json:
     """The value as None, bool, int, str, list or dict; equal values give equal JSON."""
     kind = value.__class__
-    if kind in _AS_THEY_ARE:
+    if kind in PLAIN:
         return value
     if isinstance(value, Record):
         return _encoder(kind)(value)
@@ -41,7 +42,7 @@ def _encoder(kind: type[Record]) -> Callable[[Any], Json]:
     told = [f"'type': {kind.__name__!r}, 'sender': r.sender"] if issubclass(kind, Message) else []
     for name in kind._fields:  # pyright: ignore[reportPrivateUsage]
         told.append(f"{name!r}: v if (v := r.{name}).__class__ in plain else encode(v)")
-    names = {"plain": _AS_THEY_ARE, "encode": encode}
+    names = {"plain": PLAIN, "encode": encode}
     return eval(f"lambda r: {{{', '.join(told)}}}", names)
 
 

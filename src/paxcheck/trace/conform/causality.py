@@ -7,7 +7,7 @@ graph of what must happen before what is made of these events, and the cycle in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from paxcheck.protocol.messages import Envelope
@@ -26,6 +26,7 @@ class Links:
 
     def __init__(self, system: Handlers) -> None:
         self._system = system
+        self._known = dict(zip(system.names, system.positions, strict=True))
         self._delivered = self._repeated = 0
         self._again: dict[Line, None] = {}
         self._first: set[int] = set()  # of a set network: what was taken, by the hash of its key
@@ -38,17 +39,14 @@ class Links:
     def read(self, place: Place) -> None:
         """An event was read."""
         event = place.event
-        if event.node is None or event.event == "state":
+        node, state = event.node, event.state
+        if node is None or event.event == "state":
             return
-        if event.state is None or event.state.keys().isdisjoint(self._known(event.node)):
+        if state is None or state.keys().isdisjoint(self._known.get(node, ())):
             self.without_state += 1
         if event.sent is None:
             self.without_sent += 1
-            self._silent.add(event.node)
-
-    def _known(self, node: str) -> Collection[str]:
-        i = self._system.index.get(node)
-        return () if i is None else self._system.positions[i]
+            self._silent.add(node)
 
     def waits(self, place: Place, change: int) -> None:
         """An event is put into a queue (+1), or taken out of it (-1)."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from paxcheck.protocol.execute import Local, NodeShape
+from paxcheck.protocol.execute import Act, Local, NodeShape, SentMessages
 from paxcheck.protocol.growing import Growing
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.protocol import Protocol
@@ -37,8 +37,9 @@ class Handlers(System):
 
     `transit`: its network, that finds messages by key. `positions`: for each node where the fields
     that a trace may show stand in a local state (all but the ghosts). `takes`: the messages that
-    each node handles, with their fields. `docs`: each rule in one sentence. `memo`: keep what
-    handlers did, for a search around one place; leave it off for a long run.
+    each node handles, with their fields; `acts`: its actions by name. `docs`: each rule in one
+    sentence. `memo`: keep what handlers did, for a search around one place; leave it off for a long
+    run.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
@@ -56,6 +57,12 @@ class Handlers(System):
             }
             for node in self.nodes
         }
+        self.acts = tuple(
+            [
+                {t.action: t for t in self.triggers(i) if isinstance(t, Act)}
+                for i in range(len(self.nodes))
+            ]
+        )
         self.docs = {name: rule.doc.splitlines()[0] for name, rule in self.all_rules().items()}
 
     def initial(self) -> World:
@@ -71,6 +78,10 @@ class Handlers(System):
                 ]
             )
         )
+
+    def asking(self, world: World) -> SentMessages | None:
+        """The messages that an action may ask for."""
+        return self._sent_in(world) if self.network == "set" else None
 
     def forgetful(self, world: World) -> World:
         """The same world without its history: where a guess begins, and nothing is judged."""

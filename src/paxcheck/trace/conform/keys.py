@@ -11,21 +11,21 @@ from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.trace.encode import encode
 
 Key: TypeAlias = bytes
-"""128 mixed bits of a message and its receiver: a long run keeps very many of them."""
+"""128 mixed bits of a message, and its receiver: a long run keeps very many of them."""
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 def message_key(to: str, message: dict[str, Any]) -> Key:
     """A key that two encoded messages to one node share when they are equal."""
-    return _key(to, _ENCODE(message))
+    return blake2b(_ENCODE(message), digest_size=16).digest() + to.encode()
 
 
 def key_of(envelope: Envelope) -> Key:
     """The same of an envelope."""
     mark = envelope.mark
     if not mark:
-        mark = envelope.mark = _key(envelope.to, text_of(envelope.message))
+        mark = envelope.mark = _latest(envelope.message)[2] + envelope.to.encode()
     return mark
 
 
@@ -36,14 +36,16 @@ def text_of_encoded(message: dict[str, Any]) -> bytes:
 
 def text_of(message: Message) -> bytes:
     """The same of a message."""
+    return _latest(message)[1]
+
+
+def _latest(message: Message) -> tuple[Message | None, bytes, bytes]:
+    """A message, its text and its digest: its copies to several nodes come one after the other."""
     latest = _LATEST[0]
-    if latest[0] is not message:  # its copies to several nodes come one after the other
-        latest = _LATEST[0] = (message, _ENCODE(encode(message)))
-    return latest[1]
+    if latest[0] is not message:
+        text = _ENCODE(encode(message))
+        latest = _LATEST[0] = (message, text, blake2b(text, digest_size=16).digest())
+    return latest
 
 
-def _key(to: str, text: bytes) -> Key:
-    return blake2b(b"%s\0%s" % (to.encode(), text), digest_size=16).digest()
-
-
-_LATEST: list[tuple[Message | None, bytes]] = [(None, b"")]
+_LATEST: list[tuple[Message | None, bytes, bytes]] = [(None, b"", b"")]

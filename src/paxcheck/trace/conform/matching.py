@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from paxcheck.protocol.execute import Act, NodeFault, Outcome, RuleCall
 from paxcheck.protocol.faults import NODE_FAULTS
-from paxcheck.protocol.messages import PUBLISHED, Envelope
+from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import NetworkFault, Step, Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
-from paxcheck.trace.conform.keys import message_key, text_of, text_of_encoded
+from paxcheck.trace.conform.keys import message_key
+from paxcheck.trace.conform.ordinary import sends
 from paxcheck.trace.conform.wording import field_texts, sent_texts
 from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event, Sent
@@ -190,7 +191,7 @@ def difference(system: Handlers, event: Event, outcome: Outcome) -> Difference |
         differs = _state_differs(system, i, outcome.local, event.state)
         if differs is not None:
             return differs
-    if event.sent is not None and not _sends(outcome, event.sent):
+    if event.sent is not None and not sends(outcome, event.sent):
         theirs, mine = sent_texts(system, event.sent, sent_of(outcome))
         return Difference(f"the trace sends {theirs}; the model sends {mine}", "", theirs, mine)
     return None
@@ -212,42 +213,6 @@ def _state_differs(
 def shows(system: Handlers, i: int, local: Sequence[Any], event: Event) -> bool:
     """Whether a node in a local state holds what an event says."""
     return _state_differs(system, i, local, event.state) is None
-
-
-def _sends(outcome: Outcome, told: Sequence[Sent]) -> bool:
-    """Whether an outcome sent what an event says, in any order."""
-    if not told or not outcome.sent:
-        return not told and not outcome.sent
-    if len(told) == 1:
-        (one,), first = told, outcome.sent[0].message
-        alike = all(envelope.message is first for envelope in outcome.sent)
-        if alike and text_of(first) == text_of_encoded(one.message):
-            return sorted([e.to for e in outcome.sent if e.to != PUBLISHED]) == sorted(one.to)
-    return _sent(outcome) == _told(told)
-
-
-def _sent(outcome: Outcome) -> dict[bytes, list[str]]:
-    """What an outcome sent: each message as text, with its receivers."""
-    found: dict[bytes, list[str]] = {}
-    for envelope in outcome.sent:
-        receivers = found.setdefault(text_of(envelope.message), [])
-        if envelope.to != PUBLISHED:
-            receivers.append(envelope.to)
-    return _sorted(found)
-
-
-def _told(told: Sequence[Sent]) -> dict[bytes, list[str]]:
-    """The same of what an event says that was sent."""
-    found: dict[bytes, list[str]] = {}
-    for sent in told:
-        found.setdefault(text_of_encoded(sent.message), []).extend(sent.to)
-    return _sorted(found)
-
-
-def _sorted(found: dict[bytes, list[str]]) -> dict[bytes, list[str]]:
-    for receivers in found.values():
-        receivers.sort()
-    return found
 
 
 def _is_fault(fault: NetworkFault, event: Event) -> bool:

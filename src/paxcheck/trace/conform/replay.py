@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from paxcheck.protocol.execute import Act
+from paxcheck.protocol.execute import Act, Local
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, Transition
 from paxcheck.protocol.world import World
@@ -19,6 +19,7 @@ from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.hidden import FAULTS, Explained, Known, Way, explain
 from paxcheck.trace.conform.judging import Judge, worlds_of
 from paxcheck.trace.conform.matching import No, match
+from paxcheck.trace.conform.ordinary import ordinary
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.possible import known_in_full
 from paxcheck.trace.conform.result import Hidden
@@ -78,6 +79,26 @@ class Replay:
 
     def take(self, place: Place) -> No | None:
         """Take one event; why not, when no world allows it."""
+        if len(self.worlds) == 1:
+            world = self.worlds[0]
+            step = ordinary(self.system, world, place.event)
+            if step is not None and step.world is not None:
+                self._go_on(place, world, step, step.world)
+                return None
+        return self._take(place)
+
+    def _go_on(self, place: Place, before: World, step: Transition, after: World) -> None:
+        """What `advance` does after an ordinary event: nearly all are, and then it must be fast."""
+        self.replayed += 1
+        self.latest = step
+        if self.keep_steps:
+            self.steps.append(step.step)
+        fields, life = self.tracks.take_one(place, before, step, after)
+        self.judge.take(place, life, [(before, step)], fields)
+        self.stamps.take(place)
+        self.worlds = [after]
+
+    def _take(self, place: Place) -> No | None:
         found: dict[World | None, tuple[World, Transition]] = {}
         refused: No | None = None
         waits = False
@@ -124,8 +145,15 @@ class Replay:
         tracks.take(place, before, step, fields)
         track = tracks.of.get(event.node or "")
         if track is not None:
-            full = worlds and self.loose and known_in_full(self.system, event)
-            track.known = worlds[0].locals[self.system.index[event.node or ""]] if full else None
+            track.after = worlds[0].locals[self.system.index[event.node or ""]] if worlds else None
+
+    def known(self, node: str) -> Local | None:
+        """The local state after a node's last event, if that says all that decides what it does."""
+        track = self.tracks.of.get(node)
+        if track is None or track.last is None or not self.loose:
+            return None
+        full = known_in_full(self.system, track.last.event)
+        return track.after if full else None
 
     def _leave_behind(self) -> None:
         self.pruned = True

@@ -149,7 +149,7 @@ class _Check:
             return ""
         node = place.event.node or ""
         track = replay.tracks.of.get(node)
-        known = track.known if track else None
+        known = replay.known(node)
         if track is not None and track.last is None:
             known = system.initial().locals[system.index[node]]
         answer = Closure(system).allows(place.event, known) if self.proving else "perhaps"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,17 +26,31 @@ REMEMBERED: Final = 2_000
 class Track:
     """One node: its last event, its life (from 1), where each field got its value, its steps.
 
-    `denied`: the rules that said no when it last asked any, or changed. `known`: its local state,
-    if the last event says all that decides what it does next. `steps`: how many events it had.
+    `latest`: its latest steps, each with the local state before. `denied`: the rules that said no
+    when it last asked any, or changed. `steps`: how many events it had. `after`: its local state
+    after the last one (hidden steps may have changed it since).
     """
 
     last: Place | None = None
     life: int = 1
     steps: int = 0
     changed: dict[str, tuple[Place, int]] = field(default_factory=dict[str, tuple[Place, int]])
-    past: deque[Past] = field(default_factory=lambda: deque[Past](maxlen=LOOK_BACK))
+    latest: deque[tuple[Local, Transition]] = field(
+        default_factory=lambda: deque[tuple[Local, Transition]](maxlen=LOOK_BACK)
+    )
     denied: tuple[RuleCall, ...] = ()
-    known: Local | None = None
+    after: Local | None = None
+
+    @property
+    def past(self) -> list[Past]:
+        """Its latest steps."""
+        return [_past(before, step) for before, step in self.latest]
+
+
+def _past(before: Local, step: Transition) -> Past:
+    trigger, outcome = step.step.trigger, step.outcome
+    kept = trigger if isinstance(trigger, (Envelope, Act)) else None
+    return Past(before, kept, outcome.sent if outcome else ())
 
 
 class Tracks:
@@ -45,7 +59,13 @@ class Tracks:
     def __init__(self, system: Handlers) -> None:
         self.system = system
         self.of = {name: Track() for name in system.names}
-        self.taken: OrderedDict[Key, tuple[Envelope, Place]] = OrderedDict()
+        self._once = system.network != "set"
+        self._taken: deque[tuple[Envelope, Place]] = deque(maxlen=REMEMBERED)
+
+    @property
+    def taken(self) -> dict[Key, tuple[Envelope, Place]]:
+        """The latest deliveries by key."""
+        return {key_of(pair[0]): pair for pair in self._taken}
 
     def life(self, place: Place) -> int:
         """The incarnation of an event's node, after the event."""
@@ -67,22 +87,39 @@ class Tracks:
         track = self.of.get(node)
         if track is None:
             return
-        track.last = place
-        track.steps += 1
         if event.event == "state":
+            track.last = place
+            track.steps += 1
             return
         if event.event in RESTARTS:
             track.life += 1
-        trigger, outcome = step.step.trigger, step.outcome
-        kept = trigger if isinstance(trigger, (Envelope, Act)) else None
-        before = world.locals[self.system.index[node]]
-        track.past.append(Past(before, kept, outcome.sent if outcome else ()))
+        self._step(track, place, world.locals[self.system.index[node]], step, fields)
+
+    def take_one(
+        self, place: Place, before: World, step: Transition, after: World
+    ) -> tuple[list[str], int]:
+        """The same of an ordinary step; which fields it changed, and the node's incarnation."""
+        node = place.event.node or ""
+        track, fields = self.of[node], self.changed(node, before, after)
+        i = self.system.index[node]
+        self._step(track, place, before.locals[i], step, fields)
+        track.after = after.locals[i]
+        return fields, track.life
+
+    def _step(
+        self, track: Track, place: Place, before: Local, step: Transition, fields: Sequence[str]
+    ) -> None:
+        track.last = place
+        track.steps += 1
+        track.latest.append((before, step))
+        outcome = step.outcome
         if outcome is not None and (fields or outcome.rules):
             rules = outcome.rules
             track.denied = tuple([call for call in rules if not call.allowed]) if rules else ()
-        for name in fields:
-            track.changed[name] = (place, track.life)
-        if isinstance(trigger, Envelope) and self.system.network != "set":
-            self.taken[key_of(trigger)] = (trigger, place)
-            if len(self.taken) > REMEMBERED:
-                self.taken.popitem(last=False)
+        if fields:
+            where = (place, track.life)
+            for name in fields:
+                track.changed[name] = where
+        trigger = step.step.trigger
+        if self._once and trigger.__class__ is Envelope:
+            self._taken.append((trigger, place))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ message is found by its key. What each network does is the same: a test compares
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from paxcheck.protocol.messages import PUBLISHED, Envelope
@@ -37,6 +37,10 @@ class Transit(Protocol):
 
     def size(self, state: State) -> int:
         """How many copies are in transit (of a set: how many messages were ever sent)."""
+        ...
+
+    def after(self, state: State, taken: Envelope | None, sent: Sequence[Envelope]) -> State:
+        """What one step leaves: `take` of what it takes, if anything, and `send`."""
         ...
 
 
@@ -98,6 +102,10 @@ class SetTransit(_ByKey):
         """The same state: nothing goes away."""
         return state
 
+    def after(self, state: State, taken: Envelope | None, sent: Sequence[Envelope]) -> State:
+        """What was taken stays."""
+        return self.send(state, sent) if sent else state
+
     def consumes(self, ignored: bool) -> bool:
         """Never."""
         return False
@@ -128,14 +136,31 @@ class BagTransit(_ByKey):
                 more[key] = (number + 1, kept)
         return state.changed(more.items())
 
+    def after(self, state: State, taken: Envelope | None, sent: Sequence[Envelope]) -> State:
+        """Both at once: a version of the table costs more than a change."""
+        more: dict[Key, Any] = {}
+        if taken is not None:
+            key = key_of(taken)
+            cell = state.cells()[key]
+            more[key] = ABSENT if cell.__class__ is not tuple else _fewer(cell)
+        if sent:
+            cells = state.cells()
+            for envelope in sent:
+                key = key_of(envelope)
+                known = more.get(key) or cells.get(key)
+                if known is None or known is ABSENT:
+                    more[key] = envelope
+                else:
+                    number, kept = _copies(known)
+                    more[key] = (number + 1, kept)
+        return state.changed(more.items())
+
     deliverable = _ByKey.copies
 
     def take(self, state: State, envelope: Envelope) -> State:
         """One copy fewer."""
         key = key_of(envelope)
-        number, kept = _copies(state.cells()[key])
-        left = ABSENT if number == 1 else kept if number == 2 else (number - 1, kept)
-        return state.changed([(key, left)])
+        return state.changed([(key, _fewer(state.cells()[key]))])
 
     lose = take
 
@@ -151,6 +176,12 @@ class BagTransit(_ByKey):
 def _copies(cell: Any) -> tuple[int, Envelope]:
     """How many copies of which envelope are in a cell."""
     return cell if cell.__class__ is tuple else (1, cell)
+
+
+def _fewer(cell: Any) -> Any:
+    """A cell with one copy fewer."""
+    number, kept = _copies(cell)
+    return ABSENT if number == 1 else kept if number == 2 else (number - 1, kept)
 
 
 class FifoTransit:
@@ -193,6 +224,11 @@ class FifoTransit:
         return state.changed([*moved, ((*channel, first), ABSENT), (channel, left)])
 
     lose = take
+
+    def after(self, state: State, taken: Envelope | None, sent: Sequence[Envelope]) -> State:
+        """One after the other."""
+        left = state if taken is None else self.take(state, taken)
+        return self.send(left, sent) if sent else left
 
     def consumes(self, ignored: bool) -> bool:
         """Always: the queue moves on."""
