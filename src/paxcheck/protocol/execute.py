@@ -83,8 +83,10 @@ class NodeFault(Struct, frozen=True):
 class NodeShape(Struct, frozen=True):
     """All that is fixed about one node: how a local state is laid out and what surrounds it.
 
-    `places`: where each field stands in a local state. `twice`: run each handler a second time, to
-    see that it does the same again.
+    `methods`: which one takes each class of messages. `places`: where each field stands in a local
+    state; `ghosts`: the ghosts with their places.
+    `twice`: run each handler a second time, to see that it does the same again. `heard`: the other
+    nodes that take a message, as far as it was asked.
     """
 
     prototype: Node
@@ -96,8 +98,11 @@ class NodeShape(Struct, frozen=True):
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     initial: Local
+    methods: dict[type[Message], str]
     places: dict[str, int]
+    ghosts: tuple[tuple[str, int], ...]
     twice: bool = True
+    heard: dict[type[Message], tuple[str, ...]] = {}
 
     @property
     def name(self) -> str:
@@ -112,6 +117,15 @@ class NodeShape(Struct, frozen=True):
     def stopped(self, local: Local) -> bool:
         """Whether the node is down for ever."""
         return self.stoppable and local[len(self.names)]
+
+    def others_that_take(self, kind: type[Message]) -> tuple[str, ...]:
+        """The other nodes with a handler for a class of messages."""
+        found = self.heard.get(kind)
+        if found is None:
+            rows = self.receivers.items()
+            found = tuple([name for name, kinds in rows if name != self.name and kind in kinds])
+            self.heard[kind] = found
+        return found
 
     def ghost(self, field: str) -> int:
         """The place of a ghost field in a local state. Raises ModelError for any other name."""
@@ -140,6 +154,8 @@ class NodeShape(Struct, frozen=True):
                 again = Run(self, method, prefix, sent, again=True)
                 second = self._run_once(again, local, method, message)
                 self._same(outcome, second, run.where, method)
+            if not prefix and not run.taken and outcome is not None:
+                return Reaction((outcome,), frozenset(run.reads))  # nothing was chosen
             reads |= run.reads
             if outcome is not None:
                 outcomes.append(outcome)
@@ -199,10 +215,10 @@ class NodeShape(Struct, frozen=True):
         node = object.__new__(type(self.prototype))
         memory = node.__dict__
         memory.update(self.prototype.__dict__)
-        for name, kind, value in zip(self.names, self.kinds, local, strict=False):
-            if value.__class__ not in ATOMS:
-                value = GhostSet(name, value, run) if kind == "ghost" else thaw(value)
-            memory[name] = value
+        for name, value in zip(self.names, local, strict=False):
+            memory[name] = thaw(value) if value.__class__ is tuple else value
+        for name, at in self.ghosts:
+            memory[name] = GhostSet(name, local[at], run)
         memory["_run"] = run
         try:
             called = getattr(node, method)
@@ -234,8 +250,9 @@ class NodeShape(Struct, frozen=True):
                 hint="a field always has a value, which may be None",
             ) from None
         choices = tuple([value for _, _, value in run.taken]) if run.taken else ()
-        hidden = self._with_hidden(local, fields)
-        return Outcome(hidden, tuple(run.sends), choices, tuple(run.rules))
+        if len(local) > len(fields):
+            fields = self._with_hidden(local, fields)
+        return Outcome(fields, tuple(run.sends), choices, tuple(run.rules))
 
     def _frozen(self, node: Node, local: Local) -> Local:
         """The fields as a handler left them."""
@@ -243,17 +260,16 @@ class NodeShape(Struct, frozen=True):
         fields: list[Value] = []
         for name, kind, before in zip(self.names, self.kinds, local, strict=False):
             value = memory[name]
-            if kind == "ghost":
-                value = value.frozen()
-            elif value is not before and value.__class__ not in ATOMS:
-                value = freeze(value, f"{type(node).__name__}.{name}")
+            if value is not before and value.__class__ not in ATOMS:
+                if kind == "ghost":
+                    value = value.frozen()
+                else:
+                    value = freeze(value, f"{type(node).__name__}.{name}")
             fields.append(value)
         return tuple(fields)
 
     def _with_hidden(self, local: Local, fields: Local) -> Local:
         """Keep the hidden parts; a torn write needs the durable fields before the last change."""
-        if len(local) == len(fields):
-            return fields
         hidden = local[len(self.names) :]
         if self.tearable:
             before = self._durable(local)
@@ -327,7 +343,9 @@ def shape_of(
         names=names,
         kinds=kinds,
         initial=(*values, *hidden),
+        methods={kind: handler.name for kind, handler in handlers_of(type(node)).items()},
         places={name: at for at, name in enumerate(names)},
+        ghosts=tuple([(name, at) for at, name in enumerate(names) if kinds[at] == "ghost"]),
     )
 
 

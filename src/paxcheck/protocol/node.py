@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, overload
 
 from paxcheck.protocol.declare import (
@@ -59,13 +60,13 @@ class Rule:
         if node is None:
             return self
 
-        def ask(*args: Any, **named: Any) -> bool:
-            if named:  # recorded by their places
-                args = inspect.signature(self.method).bind(node, *args, **named).args[1:]
-            run = node._run  # pyright: ignore[reportPrivateUsage]
-            return self.answer(node, args) if run is None else run.ask_rule(self, node, args)
+        return MethodType(self._ask, node)
 
-        return ask
+    def _ask(self, node: Node, *args: Any, **named: Any) -> bool:
+        if named:  # recorded by their places
+            args = inspect.signature(self.method).bind(node, *args, **named).args[1:]
+        run = node._run  # pyright: ignore[reportPrivateUsage]
+        return self.answer(node, args) if run is None else run.ask_rule(self, node, args)
 
     def answer(self, node: Node, args: tuple[Any, ...]) -> bool:
         """What the rule says, switched off or not. Raises ModelError for anything but a bool."""
@@ -94,6 +95,7 @@ class Node:
 
     name: str
     _fields: ClassVar[dict[str, Field]] = {}
+    _state: ClassVar[frozenset[str]] = frozenset()  # the fields that handlers may set
     _actions: ClassVar[tuple[str, ...]] = ()
     _rules: ClassVar[dict[str, Rule]] = {}
     _handlers: ClassVar[dict[type[Message], Handler] | None] = None
@@ -102,6 +104,9 @@ class Node:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._fields = fields_of(cls, Node)
+        cls._state = frozenset(
+            [name for name, field in cls._fields.items() if field.kind in ("durable", "volatile")]
+        )
         check_members(cls, Node)
         names = member_names(cls)
         cls._actions = tuple(n for n in names if hasattr(getattr(cls, n), "_paxcheck_action"))
@@ -148,6 +153,13 @@ class Node:
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        run = self._run
+        if name in self._state and (run is None or run.rule is None):
+            self.__dict__[name] = value
+        else:
+            self._refuse_to_set(name)
+
+    def _refuse_to_set(self, name: str) -> NoReturn:
         declared = self._fields.get(name)
         kind = type(self).__name__
         if declared is None:
@@ -165,13 +177,11 @@ class Node:
                 f"{kind}.{name} is a ghost field: handlers may only add to it",
                 f"self.{name}.add(...)",
             )
-        run = self._run
-        if run is not None and run.rule is not None:
-            self._refuse(
-                f"rule {run.rule} sets {kind}.{name}, and a rule only looks",
-                "let the handler change the field",
-            )
-        self.__dict__[name] = value
+        rule = self._run.rule if self._run else None
+        self._refuse(
+            f"rule {rule} sets {kind}.{name}, and a rule only looks",
+            "let the handler change the field",
+        )
 
     def __delattr__(self, name: str) -> None:
         self._refuse(

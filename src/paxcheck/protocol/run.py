@@ -23,7 +23,14 @@ from paxcheck.protocol.messages import (
     stamped,
 )
 from paxcheck.protocol.node import Node, Rule
-from paxcheck.protocol.values import FrozenOrderedSet, Value, check_immutable, freeze, order_key
+from paxcheck.protocol.values import (
+    ATOMS,
+    FrozenOrderedSet,
+    Value,
+    check_immutable,
+    freeze,
+    order_key,
+)
 
 if TYPE_CHECKING:
     from paxcheck.protocol.execute import NodeShape
@@ -103,42 +110,41 @@ class Run(Struct):
     @_ending
     def send(self, receivers: Iterable[str], message: Message) -> None:
         """Put one copy for each receiver into the network; a set of them in canonical order."""
-        self._send(receivers, message)
-
-    def _send(self, receivers: Iterable[str], message: Message) -> None:
         message = self._checked(message)
         kind, takes = type(message), self.shape.receivers
         names = sorted(receivers, key=order_key) if isinstance(receivers, _SETS) else receivers
         for to in names:
-            if to not in takes:
-                raise ModelError(
-                    f"{self.shape.name} sends {kind.__name__} to {to!r}, and there is no such node",
-                    where=where_in_model(),
-                    hint=f"the nodes are {', '.join(takes)}",
-                )
-            if kind not in takes[to]:
-                raise ModelError(
-                    f"{to} has no handler for {kind.__name__}, sent by {self.shape.name}",
-                    where=where_in_model(),
-                    hint=f"add to its class: def on_{_snake(kind.__name__)}"
-                    f"(self, msg: {kind.__name__})",
-                )
+            if to not in takes or kind not in takes[to]:
+                raise self._not_taken(to, kind)
             self.sends.append(Envelope(to, message))
+
+    def _not_taken(self, to: str, kind: type[Message]) -> ModelError:
+        takes = self.shape.receivers
+        if to not in takes:
+            return ModelError(
+                f"{self.shape.name} sends {kind.__name__} to {to!r}, and there is no such node",
+                where=where_in_model(),
+                hint=f"the nodes are {', '.join(takes)}",
+            )
+        return ModelError(
+            f"{to} has no handler for {kind.__name__}, sent by {self.shape.name}",
+            where=where_in_model(),
+            hint=f"add to its class: def on_{_snake(kind.__name__)}(self, msg: {kind.__name__})",
+        )
 
     @_ending
     def broadcast(self, message: Message) -> None:
         """One copy for every other node with a handler for the message."""
-        kind, own = type(message), self.shape.name
-        others = [
-            name for name, kinds in self.shape.receivers.items() if name != own and kind in kinds
-        ]
+        kind = type(message)
+        others = self.shape.others_that_take(kind)
         if not others:
             raise ModelError(
                 f"{self.shape.name} broadcasts {kind.__name__}, which no other node handles",
                 where=where_in_model(),
                 hint="add a handler, or publish() it if only properties ask for it",
             )
-        self._send(others, message)
+        message = self._checked(message)
+        self.sends += [Envelope(to, message) for to in others]
 
     @_ending
     def publish(self, message: Message) -> None:
@@ -202,9 +208,10 @@ class Run(Struct):
 
     def ask_rule(self, asked: Rule, node: Node, args: tuple[Any, ...]) -> bool:
         """Ask a rule, or let pass where it is switched off (what it would say is kept)."""
-        off = asked.name in self.shape.without
+        name = asked.name
+        off = name in self.shape.without
         before = _containers(node) if self.again else None
-        outer, self.rule = self.rule, asked.name
+        outer, self.rule = self.rule, name
         try:
             allowed = asked.answer(node, args)
         except _ENDS as problem:
@@ -217,22 +224,28 @@ class Run(Struct):
         finally:
             self.rule = outer
         if before is not None:
-            for name, value in _containers(node).items():
-                if value != before.get(name):
+            for field, value in _containers(node).items():
+                if value != before.get(field):
                     self.refuse(
                         ModelError(
-                            f"rule {asked.name} changes {type(node).__name__}.{name}, "
+                            f"rule {asked.name} changes {type(node).__name__}.{field}, "
                             "and a rule only looks",
                             where=where_of(asked.method),
                             hint="let the handler change the field",
                         )
                     )
+        for arg in args:
+            if arg.__class__ not in ATOMS:
+                args = self._frozen(name, args)
+                break
+        self.rules.append(RuleCall(name, args, allowed, off))
+        return allowed or off
+
+    def _frozen(self, rule: str, args: tuple[Any, ...]) -> tuple[Value, ...]:
         try:
-            frozen = tuple([freeze(a, f"an argument of rule {asked.name}") for a in args])
+            return tuple([freeze(a, f"an argument of rule {rule}") for a in args])
         except ModelError as problem:
             self.refuse(problem)
-        self.rules.append(RuleCall(asked.name, frozen, allowed, off))
-        return allowed or off
 
     def _checked(self, message: Message) -> Message:
         if self.rule is not None:

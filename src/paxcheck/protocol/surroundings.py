@@ -28,6 +28,9 @@ _GONE: Final = object()
 _PARTS_A_CALL: Final = 8
 """So many parts may be looked at for each call of a handler: a few percent of its time."""
 
+RARELY: Final = 256
+"""So many calls of handlers are between two looks in a long run."""
+
 
 class _Place(NamedTuple):
     """A name and its value; `content`: what is in it, None where nothing in it can change."""
@@ -54,6 +57,10 @@ class Surroundings:
         self._open = len(self._firm) < len(self._places)
         self._calls = 0
         self._ran: dict[tuple[type, str], None] = {}
+
+    def look_rarely(self) -> None:
+        """Look once in many calls: for a long run, which ends with a look."""
+        self._every = max(self._every, RARELY)
 
     def before_call(self) -> None:
         """Look, so that a handler is not blamed for what a property did. Raises ModelError."""

@@ -310,8 +310,8 @@ class System:
         if isinstance(trigger, Act):
             asking = sent if self.network == "set" else None
             return self._act(shape, local, trigger.action, None, asking)
-        handler = handlers_of(type(shape.prototype))[type(trigger.message)]
-        return self._act(shape, local, handler.name, trigger.message, None)
+        name, message = shape.methods[type(trigger.message)], trigger.message
+        return self._watched(shape, name, shape.act, local, name, message, None)
 
     def _act(
         self,
@@ -327,16 +327,16 @@ class System:
         self, shape: NodeShape, method: str, act: Callable[..., Reaction], *args: Any
     ) -> Reaction:
         """What a method of a node does, with an eye on what surrounds the node."""
-        kind = type(shape.prototype)
-        self.surroundings.before_call()
+        surroundings = self.surroundings
+        surroundings.before_call()
         try:
             reaction = act(*args)
         except ModelError:
-            self.surroundings.after_call(kind, method)  # it may know a better reason
+            surroundings.after_call(type(shape.prototype), method)  # it may know a better reason
             raise
-        self.surroundings.after_call(kind, method)
-        for call in reaction.closed:
-            self.closed[call.rule, call.allowed] += 1
+        surroundings.after_call(type(shape.prototype), method)
+        if reaction.closed:
+            self.closed.update([(call.rule, call.allowed) for call in reaction.closed])
         return reaction
 
     def _shared(self, reaction: Reaction) -> Reaction:

@@ -48,8 +48,9 @@ def refusal(
     evidence = _evidence(node or "", earlier, held)
     again = tracks.taken.get(message_key(node, event.message or {})) if node else None
     if no.waits and again is not None:
-        at = again[1]
-        evidence.append(Mention(at.file, at.line, node or "", f"{what(at.event)}, before", 0))
+        envelope, file, line = again
+        told = f"the delivery of {type(envelope.message).__name__} to {envelope.to}, before"
+        evidence.append(Mention(file, line, node or "", told, 0))
     evidence.append(Mention(place.file, place.line, event.node or "", what(event), life))
     no = replace(no, rules=tuple([(_told_call(call), doc) for call, doc in no.rules]))
     return Refusal(

@@ -7,7 +7,7 @@ through one long run: nothing comes back, so nothing is kept, and what only grow
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -37,13 +37,14 @@ class Handlers(System):
 
     `transit`: its network, that finds messages by key. `positions`: for each node where the fields
     that a trace may show stand in a local state (all but the ghosts). `takes`: the messages that
-    each node handles, with their fields; `acts`: its actions by name. `docs`: each rule in one
-    sentence. `memo`: keep what handlers did, for a search around one place; leave it off for a long
-    run.
+    each node handles, with their fields; `acts`: its actions by name. `shown`: for each node and
+    field its latest value, and what that is in JSON. `docs`: each rule in one sentence. `memo`:
+    keep what handlers did, for a search around one place; leave it off for a long run.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
         super().__init__(protocol, memo=memo)
+        self.surroundings.look_rarely()
         # That handlers are deterministic is found out where a model is checked.
         self.shapes = tuple([replace(shape, twice=False) for shape in self.shapes])
         self.transit: Transit = TRANSITS[protocol.network]
@@ -57,6 +58,9 @@ class Handlers(System):
             }
             for node in self.nodes
         }
+        self.shown: tuple[list[tuple[Any, Any]], ...] = tuple(
+            [[(None, None)] * len(shape.names) for shape in self.shapes]
+        )
         self.acts = tuple(
             [
                 {t.action: t for t in self.triggers(i) if isinstance(t, Act)}

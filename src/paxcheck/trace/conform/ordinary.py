@@ -69,13 +69,18 @@ def _says(system: Handlers, i: int, event: Event, outcome: Outcome) -> bool:
     if event.choices is not None and event.choices != [encode(c) for c in outcome.choices]:
         return False
     if event.state:
-        positions, local = system.positions[i], outcome.local
+        positions, local, shown = system.positions[i], outcome.local, system.shown[i]
         for field, value in event.state.items():
             at = positions.get(field)
             if at is None:
                 continue
             mine = local[at]
-            if mine != value if mine.__class__ in PLAIN else encode(mine) != value:
+            if mine.__class__ not in PLAIN:
+                latest = shown[at]
+                if latest[0] is not mine:
+                    latest = shown[at] = (mine, encode(mine))
+                mine = latest[1]
+            if mine != value:
                 return False
     return event.sent is None or sends(outcome, event.sent)
 

@@ -93,7 +93,8 @@ class Replay:
         self.latest = step
         if self.keep_steps:
             self.steps.append(step.step)
-        fields, life = self.tracks.take_one(place, before, step, after)
+        i = self.system.index[place.event.node or ""]
+        fields, life = self.tracks.take_one(place, i, before, step, after)
         self.judge.take(place, life, [(before, step)], fields)
         self.stamps.take(place)
         self.worlds = [after]
@@ -192,7 +193,7 @@ class Replay:
         if self._search is None or self._searches % 100 == 0:
             self._search = Handlers(self.system.protocol, memo=True)
         self._searches += 1
-        taken = {key: envelope for key, (envelope, _) in self.tracks.taken.items()}
+        taken = {key: envelope for key, (envelope, _, _) in self.tracks.taken.items()}
         past = {name: track.past for name, track in self.tracks.of.items()}
         return explain(self._search, world, place.event, Known(taken, past, self.whole))
 

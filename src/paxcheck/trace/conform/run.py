@@ -90,6 +90,7 @@ class _Check:
             problem = error
         finally:
             replay.judge.settle()  # what a property says comes before any later error
+            replay.system.surroundings.look()
         found = undecided = None
         if refused is not None:
             place = refused.place

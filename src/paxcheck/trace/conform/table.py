@@ -38,19 +38,19 @@ class Table(Generic[K]):
     def changed(self, changes: Iterable[tuple[K, Any]]) -> Table[K]:
         """The version after these changes; `ABSENT` takes a cell away."""
         cells, mix = self.cells(), self._mix
-        undo: list[tuple[K, Any]] = []
+        undo = self._undo  # that of the newest one is empty
         for key, value in changes:
             old = cells.get(key, ABSENT)
             undo.append((key, old))
             if old is not ABSENT:
-                mix ^= hash((key, _mark(old)))
+                mix ^= hash((key, old[0])) if old.__class__ is tuple else hash(key)
             if value is ABSENT:
                 del cells[key]
             else:
                 cells[key] = value
-                mix ^= hash((key, _mark(value)))
-        self._undo, self._newer = undo, Table(cells, mix)
-        return self._newer
+                mix ^= hash((key, value[0])) if value.__class__ is tuple else hash(key)
+        self._newer = newer = Table(cells, mix)
+        return newer
 
     def _become_newest(self) -> None:
         chain: list[Table[K]] = [self]

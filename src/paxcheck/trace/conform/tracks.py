@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from paxcheck.protocol.execute import Act, Local, RuleCall
+from paxcheck.protocol.execute import Act, Local, Outcome, RuleCall
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition
 from paxcheck.protocol.world import World
@@ -22,33 +22,33 @@ REMEMBERED: Final = 2_000
 """How many of the latest deliveries are remembered, to know a second one."""
 
 
+_Latest: TypeAlias = tuple[Local, object, Outcome | None]
+
+
 @dataclass
 class Track:
     """One node: its last event, its life (from 1), where each field got its value, its steps.
 
-    `latest`: its latest steps, each with the local state before. `denied`: the rules that said no
-    when it last asked any, or changed. `steps`: how many events it had. `after`: its local state
-    after the last one (hidden steps may have changed it since).
+    `latest`: its latest steps, each with the local state before and the outcome. `denied`: the
+    rules that said no when it last asked any, or changed. `steps`: how many events it had. `after`:
+    its local state after the last one (hidden steps may have changed it since).
     """
 
     last: Place | None = None
     life: int = 1
     steps: int = 0
     changed: dict[str, tuple[Place, int]] = field(default_factory=dict[str, tuple[Place, int]])
-    latest: deque[tuple[Local, Transition]] = field(
-        default_factory=lambda: deque[tuple[Local, Transition]](maxlen=LOOK_BACK)
-    )
+    latest: deque[_Latest] = field(default_factory=lambda: deque[_Latest](maxlen=LOOK_BACK))
     denied: tuple[RuleCall, ...] = ()
     after: Local | None = None
 
     @property
     def past(self) -> list[Past]:
         """Its latest steps."""
-        return [_past(before, step) for before, step in self.latest]
+        return [_past(*latest) for latest in self.latest]
 
 
-def _past(before: Local, step: Transition) -> Past:
-    trigger, outcome = step.step.trigger, step.outcome
+def _past(before: Local, trigger: object, outcome: Outcome | None) -> Past:
     kept = trigger if isinstance(trigger, (Envelope, Act)) else None
     return Past(before, kept, outcome.sent if outcome else ())
 
@@ -58,14 +58,15 @@ class Tracks:
 
     def __init__(self, system: Handlers) -> None:
         self.system = system
-        self.of = {name: Track() for name in system.names}
+        self._all = [Track() for _ in system.names]
+        self.of = dict(zip(system.names, self._all, strict=True))
         self._once = system.network != "set"
-        self._taken: deque[tuple[Envelope, Place]] = deque(maxlen=REMEMBERED)
+        self._taken: deque[tuple[Envelope, str, int]] = deque(maxlen=REMEMBERED)
 
     @property
-    def taken(self) -> dict[Key, tuple[Envelope, Place]]:
-        """The latest deliveries by key."""
-        return {key_of(pair[0]): pair for pair in self._taken}
+    def taken(self) -> dict[Key, tuple[Envelope, str, int]]:
+        """The latest deliveries by key, each with its file and line."""
+        return {key_of(row[0]): row for row in self._taken}
 
     def life(self, place: Place) -> int:
         """The incarnation of an event's node, after the event."""
@@ -77,7 +78,10 @@ class Tracks:
         if node not in self.system.index or after is None or after is before:
             return []
         i = self.system.index[node]
-        rows = zip(self.system.shapes[i].names, before.locals[i], after.locals[i], strict=False)
+        return self._changed(i, before.locals[i], after.locals[i])
+
+    def _changed(self, i: int, before: Local, after: Local) -> list[str]:
+        rows = zip(self.system.shapes[i].names, before, after, strict=False)
         return [name for name, old, new in rows if old is not new and old != new]
 
     def take(self, place: Place, world: World, step: Transition, fields: Sequence[str]) -> None:
@@ -96,14 +100,13 @@ class Tracks:
         self._step(track, place, world.locals[self.system.index[node]], step, fields)
 
     def take_one(
-        self, place: Place, before: World, step: Transition, after: World
+        self, place: Place, i: int, before: World, step: Transition, after: World
     ) -> tuple[list[str], int]:
-        """The same of an ordinary step; which fields it changed, and the node's incarnation."""
-        node = place.event.node or ""
-        track, fields = self.of[node], self.changed(node, before, after)
-        i = self.system.index[node]
-        self._step(track, place, before.locals[i], step, fields)
-        track.after = after.locals[i]
+        """The same of an ordinary step of node `i`; what changed, and its incarnation."""
+        old, new = before.locals[i], after.locals[i]
+        track, fields = self._all[i], self._changed(i, old, new)
+        self._step(track, place, old, step, fields)
+        track.after = new
         return fields, track.life
 
     def _step(
@@ -111,8 +114,9 @@ class Tracks:
     ) -> None:
         track.last = place
         track.steps += 1
-        track.latest.append((before, step))
-        outcome = step.outcome
+        trigger, outcome = step.step.trigger, step.outcome
+        # Not the whole step: its worlds would keep all versions of the network alive.
+        track.latest.append((before, trigger, outcome))
         if outcome is not None and (fields or outcome.rules):
             rules = outcome.rules
             track.denied = tuple([call for call in rules if not call.allowed]) if rules else ()
@@ -120,6 +124,5 @@ class Tracks:
             where = (place, track.life)
             for name in fields:
                 track.changed[name] = where
-        trigger = step.step.trigger
         if self._once and trigger.__class__ is Envelope:
-            self._taken.append((trigger, place))  # type: ignore[arg-type]
+            self._taken.append((trigger, place.file, place.line))  # type: ignore[arg-type]
