@@ -32,17 +32,21 @@ _EVENT = msgspec.json.Decoder(Event)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A file's header and its events, each with its line number (1 is the header)."""
+    """A file's header and its events, each with its line number (1 is the header).
+
+    `path`: what to call it; `file`: where it can be opened once more (empty: not known).
+    """
 
     path: str
     header: Header
     events: Iterable[tuple[int, Event]]
+    file: str = ""
 
 
 def read_trace(path: Path) -> Trace:
     """Read a whole file, plain or gzipped; `-` is standard input. Raises what `open_trace` does."""
     trace = open_trace(str(path))
-    return Trace(trace.path, trace.header, tuple(trace.events))
+    return Trace(trace.path, trace.header, tuple(trace.events), trace.file)
 
 
 def open_trace(file: str, name: str = "") -> Trace:
@@ -64,14 +68,14 @@ def open_trace(file: str, name: str = "") -> Trace:
             f"this is version {header.paxcheck} of the format; this paxcheck reads {VERSION}",
             where=Where(name, number),
         )
-    return Trace(name, header, _events(lines, name, header))
+    return Trace(name, header, events_of(lines, name, header), file)
 
 
-def _events(
+def events_of(
     lines: Iterator[tuple[int, str]], name: str, header: Header
 ) -> Iterator[tuple[int, Event]]:
-    """The events. A few are read at once, which is faster than one at a time, between other work;
-    what cannot be read is told when all before it was given."""
+    """The events of lines with their numbers. A few are read at once, which is faster than one at a
+    time, between other work; what cannot be read is told when all before it was given."""
     number, steps, size = 1, 0, 0
     block: list[tuple[int, Event]] = []
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from paxcheck.protocol.messages import Envelope
@@ -21,13 +22,31 @@ from paxcheck.trace.conform.result import Causality
 Line = tuple[str, int]
 
 
+@dataclass
+class Totals:
+    """What was counted in the later part of a trace.
+
+    `keys`: of a set network the keys of all that was sent, `taken` the hashes of those that were
+    delivered; `left`: of a bag how many copies are in transit.
+    """
+
+    events: int
+    delivered: int = 0
+    repeated: int = 0
+    without_state: int = 0
+    without_sent: int = 0
+    left: int = 0
+    keys: tuple[bytes, ...] = ()
+    taken: frozenset[int] = field(default_factory=frozenset[int])
+
+
 class Links:
     """Counts sends and deliveries; and knows what the events that wait in a queue will send."""
 
     def __init__(self, system: Handlers) -> None:
         self._system = system
         self._known = dict(zip(system.names, system.positions, strict=True))
-        self._delivered = self._repeated = 0
+        self._delivered = self._repeated = self._later = 0
         self._again: dict[Line, None] = {}
         self._first: set[int] = set()  # of a set network: what was taken, by the hash of its key
         self._unsent: dict[Line, None] = {}
@@ -67,6 +86,27 @@ class Links:
                 self._repeated += key in self._first
                 self._first.add(key)
 
+    def totals(self, events: int) -> Totals:
+        """What was counted so far."""
+        return Totals(
+            events,
+            delivered=self._delivered,
+            repeated=self._repeated,
+            without_state=self.without_state,
+            without_sent=self.without_sent,
+            taken=frozenset(self._first),
+        )
+
+    def add(self, totals: Totals, world: World) -> None:
+        """What was counted behind this world."""
+        self._delivered += totals.delivered
+        self._repeated += totals.repeated + len(self._first & totals.taken)
+        self._first |= totals.taken
+        self.without_state += totals.without_state
+        self.without_sent += totals.without_sent
+        cells = world.network.cells()
+        self._later += totals.left + len([key for key in totals.keys if key not in cells])
+
     def may_come(self, place: Place) -> bool:
         """Whether the message that an event waits for may be sent by an event in a queue."""
         message = place.event.message or {}
@@ -88,7 +128,7 @@ class Links:
 
     def causality(self, world: World, refused: bool) -> Causality:
         """All counts; and a cycle, where an event was `refused`."""
-        size = self._system.transit.size(world.network)
+        size = self._system.transit.size(world.network) + self._later
         return Causality(
             delivered=self._delivered,
             unsent=tuple(sorted(self._unsent)),

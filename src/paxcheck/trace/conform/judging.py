@@ -95,6 +95,11 @@ class Judge:
         self._touched: dict[Any, list[Judged]] = {}  # by what an event changed
         self._behind: list[_Taken] = []
 
+    @property
+    def asks_for_messages(self) -> bool:
+        """Whether some property looked at messages so far."""
+        return self._asks
+
     def take(self, place: Place, life: int, found: Found, fields: Sequence[str]) -> None:
         """Judge an event, now or soon. Where it may have been several steps, all must be wrong.
 

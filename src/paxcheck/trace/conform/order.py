@@ -64,8 +64,20 @@ class Order:
         self._waiting: dict[str, _Waiting] = {}
         self._held = 0
 
+    @property
+    def calm(self) -> bool:
+        """Whether no node waits."""
+        return not self._waiting
+
     def run(self, progress: Callable[[int], None] | None = None) -> Refused | None:
         """Take all events; the one that is refused, if any. `progress(events)`: now and then."""
+        refused = self.through(progress)
+        while refused is None and self._waiting and not self.replay.ended:
+            refused = self._unblock()
+        return refused
+
+    def through(self, progress: Callable[[int], None] | None = None) -> Refused | None:
+        """Take the events that the feed has, and leave those that wait."""
         while not self.replay.ended:
             place = self.feed.next(self._waiting.keys())
             if place is None:
@@ -84,10 +96,6 @@ class Order:
                 refused = self._wake() or self._overdue()
                 if self._held > WINDOW and refused is None:
                     refused = self._unblock()
-            if refused is not None:
-                return refused
-        while self._waiting and not self.replay.ended:
-            refused = self._unblock()
             if refused is not None:
                 return refused
         return None

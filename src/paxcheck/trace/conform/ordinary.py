@@ -21,8 +21,13 @@ from paxcheck.trace.events import Event, Sent
 _NO_MESSAGE: Final[dict[str, Any]] = {}
 
 
-def ordinary(system: Handlers, world: World, event: Event) -> Transition | None:
-    """The step that an event is, if it is one delivery or action; None: look closely (`match`)."""
+def ordinary(
+    system: Handlers, world: World, event: Event, stutters: bool = False
+) -> Transition | None:
+    """The step that an event is, if it is one delivery or action; None: look closely (`match`).
+
+    `stutters`: a delivery that the model ignores is a step too, one to the same world.
+    """
     node = event.node or ""
     i = system.index.get(node)
     if i is None:
@@ -49,9 +54,10 @@ def ordinary(system: Handlers, world: World, event: Event) -> Transition | None:
     if found is None:
         return None
     same = found.local == local
-    if same and not found.sent:
-        return None  # it does nothing
     taken = trigger if event.event == "deliver" else None
+    if same and not found.sent and (taken is None or not system.net.consumes(True)):
+        quiet = stutters and taken is not None
+        return Transition(Step(trigger), world, found) if quiet else None
     network = system.transit.after(world.network, taken, found.sent)  # type: ignore[arg-type]
     if same and network is world.network:
         return None

@@ -30,12 +30,14 @@ class Feed:
 
     Each file is read in its order. Where the last event of a file waits for one of another file,
     that other file is read first. Where the events have clocks, the earliest is read first.
-    `read`: how many events were read so far.
+    `read`: how many events were read so far. `pause`: after which line (of the only file) the feed
+    ends for now; 0: at its end.
     """
 
-    def __init__(self, traces: Sequence[Trace]) -> None:
+    def __init__(self, traces: Sequence[Trace], pause: int = 0) -> None:
         self._files = [_File(trace) for trace in traces]
         self.read = 0
+        self.pause = pause
 
     def next(self, waiting: Set[str]) -> Place | None:
         """The next event, if possible of a file that waits for nobody in `waiting`."""
@@ -47,12 +49,19 @@ class Feed:
                 files.remove(file)
                 continue
             line, event = found
+            if self.pause and line > self.pause:
+                file.put_back(found)
+                return None
             self.read += 1
             place = Place(self.read, file.path, line, event)
             if len(files) > 1:
                 file.actor = place.actor
             return place
         return None
+
+    def leave(self) -> None:
+        """Read nothing more."""
+        self._files.clear()
 
     def rest(self) -> Iterator[Place]:
         """What was not read yet."""
@@ -74,6 +83,10 @@ class _File:
             return self._head.pop()
         self._count += 1
         return next(self._events, None)
+
+    def put_back(self, event: tuple[int, Event]) -> None:
+        """It was not its turn."""
+        self._head.append(event)
 
     def urgency(self, waiting: Set[str]) -> tuple[bool, int, int]:
         """The file with the least one is read first: one that waits for nobody, then that of the

@@ -81,7 +81,7 @@ class Replay:
         """Take one event; why not, when no world allows it."""
         if len(self.worlds) == 1:
             world = self.worlds[0]
-            step = ordinary(self.system, world, place.event)
+            step = ordinary(self.system, world, place.event, self.loose)
             if step is not None and step.world is not None:
                 self._go_on(place, world, step, step.world)
                 return None
@@ -95,7 +95,9 @@ class Replay:
             self.steps.append(step.step)
         i = self.system.index[place.event.node or ""]
         fields, life = self.tracks.take_one(place, i, before, step, after)
-        self.judge.take(place, life, [(before, step)], fields)
+        # What is ignored leaves the world as it was: there is nothing new to judge.
+        if after is not before:
+            self.judge.take(place, life, [(before, step)], fields)
         self.stamps.take(place)
         self.worlds = [after]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from paxcheck.protocol.properties import Property
 from paxcheck.protocol.system import Step, System
+from paxcheck.trace.conform.ahead import Again, Ahead, ahead_of
 from paxcheck.trace.conform.causality import Links
 from paxcheck.trace.conform.diagnosis import refusal
 from paxcheck.trace.conform.handlers import Handlers
@@ -24,7 +25,7 @@ from paxcheck.trace.conform.replay import Replay, start
 from paxcheck.trace.conform.result import Conformance, PropertyResult
 from paxcheck.trace.lines import TraceError
 from paxcheck.trace.observe.verdict import Mention
-from paxcheck.trace.read import Trace
+from paxcheck.trace.read import Trace, open_trace
 
 
 def conform(
@@ -46,14 +47,33 @@ def conform(
     """
     traces = [trace] if isinstance(trace, Trace) else list(trace)
     handlers = Handlers(system.protocol)
+    with ahead_of(traces, handlers) as ahead:
+        check = _check_of(traces, handlers, properties, whole, proving, ahead)
+        try:
+            return check.run(tuple([one.path for one in traces]), progress)
+        except Again:
+            pass
+    traces = [open_trace(one.file, one.path) for one in traces]
+    check = _check_of(traces, Handlers(system.protocol), properties, whole, proving, None)
+    return check.run(tuple([one.path for one in traces]), progress)
+
+
+def _check_of(
+    traces: Sequence[Trace],
+    handlers: Handlers,
+    properties: Sequence[Property],
+    whole: Collection[str] | None,
+    proving: bool,
+    ahead: Ahead | None,
+) -> _Check:
     # A run of a model is full information: every step stands in it, and none that does nothing.
     loose = all(one.header.kind == "trace" for one in traces)
     complete = all(one.header.complete for one in traces)
     if whole is None:
         whole = handlers.names if complete or not loose else ()
     replay = start(handlers, properties, loose, whole)
-    check = _Check(replay, Feed(traces), len(traces), complete or not loose, proving)
-    return check.run(tuple([one.path for one in traces]), progress)
+    feed = Feed(traces, ahead.boundary.line if ahead else 0)
+    return _Check(replay, feed, len(traces), complete or not loose, proving, ahead)
 
 
 def steps(trace: Trace, system: System) -> tuple[Step, ...]:
@@ -69,9 +89,16 @@ def steps(trace: Trace, system: System) -> tuple[Step, ...]:
 
 class _Check:
     def __init__(
-        self, replay: Replay, feed: Feed, files: int, complete: bool, proving: bool
+        self,
+        replay: Replay,
+        feed: Feed,
+        files: int,
+        complete: bool,
+        proving: bool,
+        ahead: Ahead | None,
     ) -> None:
         self.replay = replay
+        self.ahead = ahead
         self.proving = proving
         self.complete = complete
         self.feed = feed
@@ -84,13 +111,13 @@ class _Check:
         refused: Refused | None = None
         problem: TraceError | None = None
         try:
-            refused = self.order.run(progress)
+            refused = self._replay(progress)
             self._read_rest(refused, progress)
         except TraceError as error:
             problem = error
         finally:
             replay.judge.settle()  # what a property says comes before any later error
-            replay.system.surroundings.look()
+        replay.system.surroundings.look()
         found = undecided = None
         if refused is not None:
             place = refused.place
@@ -118,6 +145,20 @@ class _Check:
         if problem is not None and result.verdict != "violated":
             raise problem
         return result
+
+    def _replay(self, progress: Callable[[int], None] | None) -> Refused | None:
+        """Take all events; the one that is refused, if any. Raises Again."""
+        if self.ahead is None:
+            return self.order.run(progress)
+        refused = self.order.through(progress)
+        self.feed.pause = 0
+        if refused is None and self.order.calm and not self.replay.ended:
+            later = self.ahead.take(self.replay, self.links, progress)
+            if later is not None:
+                self.feed.read += later
+                self.feed.leave()
+                return None
+        return self.order.run(progress) if refused is None else refused
 
     def _read_rest(self, refused: Refused | None, progress: Callable[[int], None] | None) -> None:
         """What follows a refusal is only counted; unless it sends what the refused event takes."""
