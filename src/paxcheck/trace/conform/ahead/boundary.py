@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import typing
+import inspect
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -11,6 +12,7 @@ import msgspec
 from paxcheck.protocol.errors import PaxcheckError
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.messages import Message
+from paxcheck.protocol.node import Node
 from paxcheck.protocol.values import freeze
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.possible import known_in_full
@@ -68,22 +70,35 @@ def _latest(system: Handlers, lines: list[bytes]) -> tuple[Local, ...] | None:
             return None
         found[i] = local
         if len(found) == len(system.names):
-            return tuple([found[at] for at in range(len(found))])
-    return None
+            break
+    # Who does nothing for so long has perhaps done nothing at all.
+    first = system.initial().locals
+    rows = enumerate(first)
+    return tuple([found[i] if i in found else system.bare(i, local) for i, local in rows])
 
 
 def _local(system: Handlers, i: int, event: Event) -> Local | None:
     """The local state that an event shows; None where its fields cannot be read back."""
     shape, state = system.shapes[i], event.state or {}
-    kind = type(shape.prototype)
     values: list[Any] = []
     try:
-        hints = typing.get_type_hints(kind)
+        hints = _types(type(shape.prototype))
         for name, how, first in zip(shape.names, shape.kinds, shape.initial, strict=True):
             values.append(first if how == "ghost" else read_back(state[name], hints[name]))
     except (PaxcheckError, KeyError, NameError, TypeError, ValueError):
         return None
     return system.bare(i, tuple(values))
+
+
+def _types(kind: type[Node]) -> dict[str, Any]:
+    """The types of a node's fields. Raises NameError for one that its module does not know."""
+    types: dict[str, Any] = {}
+    for cls in reversed(kind.__mro__):
+        known = vars(sys.modules[cls.__module__])
+        for name, told in inspect.get_annotations(cls).items():
+            if name in kind._fields:  # pyright: ignore[reportPrivateUsage]
+                types[name] = eval(told, known) if isinstance(told, str) else told
+    return types
 
 
 def read_back(told: Any, kind: Any) -> Any:
