@@ -84,7 +84,8 @@ class NodeShape(Struct, frozen=True):
     """All that is fixed about one node: how a local state is laid out and what surrounds it.
 
     `methods`: which one takes each class of messages. `places`: where each field stands in a local
-    state; `ghosts`: the ghosts with their places.
+    state; `plain` and `ghosts`: the fields with their places; `fixed`: the attributes that no step
+    changes.
     `twice`: run each handler a second time, to see that it does the same again. `heard`: the other
     nodes that take a message, as far as it was asked.
     """
@@ -100,7 +101,9 @@ class NodeShape(Struct, frozen=True):
     initial: Local
     methods: dict[type[Message], str]
     places: dict[str, int]
+    plain: tuple[tuple[str, int], ...]
     ghosts: tuple[tuple[str, int], ...]
+    fixed: dict[str, Any]
     twice: bool = True
     heard: dict[type[Message], tuple[str, ...]] = {}
 
@@ -214,8 +217,9 @@ class NodeShape(Struct, frozen=True):
     ) -> Outcome | None:
         node = object.__new__(type(self.prototype))
         memory = node.__dict__
-        memory.update(self.prototype.__dict__)
-        for name, value in zip(self.names, local, strict=False):
+        memory.update(self.fixed)
+        for name, at in self.plain:
+            value = local[at]
             memory[name] = thaw(value) if value.__class__ is tuple else value
         for name, at in self.ghosts:
             memory[name] = GhostSet(name, local[at], run)
@@ -257,15 +261,15 @@ class NodeShape(Struct, frozen=True):
     def _frozen(self, node: Node, local: Local) -> Local:
         """The fields as a handler left them."""
         memory = node.__dict__
-        fields: list[Value] = []
-        for name, kind, before in zip(self.names, self.kinds, local, strict=False):
+        fields = list(local[: len(self.names)])
+        for name, at in self.plain:
             value = memory[name]
-            if value is not before and value.__class__ not in ATOMS:
-                if kind == "ghost":
-                    value = value.frozen()
-                else:
+            if value is not fields[at]:
+                if value.__class__ not in ATOMS:
                     value = freeze(value, f"{type(node).__name__}.{name}")
-            fields.append(value)
+                fields[at] = value
+        for name, at in self.ghosts:
+            fields[at] = memory[name].frozen()
         return tuple(fields)
 
     def _with_hidden(self, local: Local, fields: Local) -> Local:
@@ -345,7 +349,9 @@ def shape_of(
         initial=(*values, *hidden),
         methods={kind: handler.name for kind, handler in handlers_of(type(node)).items()},
         places={name: at for at, name in enumerate(names)},
+        plain=tuple([(name, at) for at, name in enumerate(names) if kinds[at] != "ghost"]),
         ghosts=tuple([(name, at) for at, name in enumerate(names) if kinds[at] == "ghost"]),
+        fixed={name: value for name, value in node.__dict__.items() if name not in names},
     )
 
 

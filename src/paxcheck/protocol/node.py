@@ -71,9 +71,13 @@ class Rule:
     def answer(self, node: Node, args: tuple[Any, ...]) -> bool:
         """What the rule says, switched off or not. Raises ModelError for anything but a bool."""
         said = self.method(node, *args)
-        if said is True or said is False:
-            return said
-        raise ModelError(
+        if said is not True and said is not False:
+            raise self.no_answer(said)
+        return said
+
+    def no_answer(self, said: object) -> ModelError:
+        """The error for what is neither True nor False."""
+        return ModelError(
             f"rule {self.name} returned {said!r}",
             where=where_of(self.method),
             hint="return True when the rule allows the step, and False when it does not",

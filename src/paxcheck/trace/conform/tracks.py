@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from paxcheck.protocol.execute import Act, Local, Outcome, RuleCall
+from paxcheck.protocol.execute import Act, Local, RuleCall
+from paxcheck.protocol.growing import Growing
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition
 from paxcheck.protocol.world import World
@@ -22,14 +23,14 @@ REMEMBERED: Final = 2_000
 """How many of the latest deliveries are remembered, to know a second one."""
 
 
-_Latest: TypeAlias = tuple[Local, object, Outcome | None]
+_Latest: TypeAlias = tuple[Local, object, tuple[Envelope, ...]]
 
 
 @dataclass
 class Track:
     """One node: its last event, its life (from 1), where each field got its value, its steps.
 
-    `latest`: its latest steps, each with the local state before and the outcome. `denied`: the
+    `latest`: its latest steps, each with the local state before. `denied`: the
     rules that said no when it last asked any, or changed. `steps`: how many events it had. `after`:
     its local state after the last one (hidden steps may have changed it since).
     """
@@ -48,9 +49,8 @@ class Track:
         return [_past(*latest) for latest in self.latest]
 
 
-def _past(before: Local, trigger: object, outcome: Outcome | None) -> Past:
-    kept = trigger if isinstance(trigger, (Envelope, Act)) else None
-    return Past(before, kept, outcome.sent if outcome else ())
+def _past(before: Local, trigger: object, sent: tuple[Envelope, ...]) -> Past:
+    return Past(before, trigger if isinstance(trigger, (Envelope, Act)) else None, sent)
 
 
 class Tracks:
@@ -81,8 +81,13 @@ class Tracks:
         return self._changed(i, before.locals[i], after.locals[i])
 
     def _changed(self, i: int, before: Local, after: Local) -> list[str]:
+        # Of a history each version is another one: `plus` gives the same when nothing is new.
         rows = zip(self.system.shapes[i].names, before, after, strict=False)
-        return [name for name, old, new in rows if old is not new and old != new]
+        return [
+            name
+            for name, old, new in rows
+            if old is not new and (new.__class__ is Growing or old != new)
+        ]
 
     def take(self, place: Place, world: World, step: Transition, fields: Sequence[str]) -> None:
         """One event of a node: the world before it, the step that it is, and what it changed."""
@@ -116,7 +121,7 @@ class Tracks:
         track.steps += 1
         trigger, outcome = step.step.trigger, step.outcome
         # Not the whole step: its worlds would keep all versions of the network alive.
-        track.latest.append((before, trigger, outcome))
+        track.latest.append((before, trigger, outcome.sent if outcome is not None else ()))
         if outcome is not None and (fields or outcome.rules):
             rules = outcome.rules
             track.denied = tuple([call for call in rules if not call.allowed]) if rules else ()
