@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
-from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.messages import Envelope, Message, stamped
 from paxcheck.protocol.values import (
     DICT,
     LIST,
@@ -24,6 +24,7 @@ from paxcheck.protocol.values import (
 )
 
 Json = Any
+R = TypeVar("R", bound=Record)
 _TAGS = {tag.name: tag for tag in (DICT, SET, LIST)}
 
 
@@ -106,11 +107,9 @@ class Decoder:
         if kind == "at":
             return self.table[parts[0]]
         if kind == "record":
-            return self._record(parts[0], parts[1:])
+            return self._record(parts[0], parts[1:], Record)
         if kind == "message":
-            message = self._record(parts[0], parts[2:])
-            message.__dict__["sender"] = parts[1]
-            return message
+            return stamped(self._record(parts[0], parts[2:], Message), parts[1])
         if kind == "envelope":
             return Envelope(parts[0], self.decode(parts[1]))
         if kind == "tag":
@@ -128,12 +127,11 @@ class Decoder:
             return frozenset(items)
         raise ValueError(f"{kind!r} is no kind of value")
 
-    def _record(self, name: str, parts: list[Json]) -> Record:
-        cls = self._class(name, Record)
-        record = object.__new__(cls)
-        for field, part in zip(cls._fields, parts, strict=True):
-            record.__dict__[field] = self.decode(part)
-        return record
+    def _record(self, name: str, parts: list[Json], base: type[R]) -> R:
+        cls = self._class(name, base)
+        if len(parts) != len(cls._fields):
+            raise ValueError(f"a {name} has {len(cls._fields)} fields, and not {len(parts)}")
+        return cls(*map(self.decode, parts))
 
     def _class(self, name: str, base: type[Any]) -> Any:
         cls = self._classes.get(name)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from paxcheck.protocol.errors import ModelError, where_in_model
-from paxcheck.protocol.values import Record, Value, order_key, show
-
-_set = object.__setattr__  # a message is frozen for everybody else
+from paxcheck.protocol.records import Record, copied
+from paxcheck.protocol.recordtype import SENDER, note
+from paxcheck.protocol.values import Value, order_key
 
 
 class Message(Record):
@@ -20,32 +19,31 @@ class Message(Record):
     Two messages are equal when class, sender and fields are equal.
     """
 
-    sender = ""
+    if TYPE_CHECKING:
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        if "sender" in inspect.get_annotations(cls):
-            raise TypeError(f"{cls.__name__}.sender: every message has its sender already")
-        super().__init_subclass__(**kwargs)
-        cls._compare_by(("sender", *cls._fields))
+        @property
+        def sender(self) -> str:
+            """The node that sent the message."""
+            ...
+    else:
+        _sender: str = ""
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         origin = f" from {self.sender}" if self.sender else ""
-        return f"{self.__class__.__name__}({inside}){origin}"
+        return super().__repr__() + origin
 
-    def __str__(self) -> str:
-        inside = ", ".join(show(getattr(self, name)) for name in self._fields)
-        return f"{self.__class__.__name__}({inside})"
+
+# The same slot by its public name: no argument of the constructor is called so.
+Message.sender = vars(Message)[SENDER]  # type: ignore[misc]
+_put_sender: Final = vars(Message)[SENDER].__set__
 
 
 def stamped(message: Message, sender: str) -> Message:
     """The same message with its sender filled in."""
-    copy = object.__new__(message.__class__)
-    for name in message._fields:  # pyright: ignore[reportPrivateUsage]
-        _set(copy, name, getattr(message, name))
-    _set(copy, "sender", sender)
+    copy = copied(message)
+    _put_sender(copy, sender)
     if getattr(message, "_key", False):
-        _set(copy, "_key", True)
+        note(copy, True)
     return copy
 
 

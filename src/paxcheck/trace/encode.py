@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Final
 
 from paxcheck.protocol.messages import Message
-from paxcheck.protocol.values import DICT, Record, Tag, Value, order_key
+from paxcheck.protocol.recordtype import RecordType
+from paxcheck.protocol.values import DICT, Tag, Value, order_key
 
 Json = Any
 
@@ -21,7 +22,7 @@ def encode(value: Value) -> Json:
     kind = value.__class__
     if kind in PLAIN:
         return value
-    if isinstance(value, Record):
+    if kind.__class__ is RecordType:
         return _encoder(kind)(value)
     if kind is tuple:
         if value and value[0].__class__ is Tag:
@@ -37,7 +38,7 @@ def encode(value: Value) -> Json:
 
 
 @cache
-def _encoder(kind: type[Record]) -> Callable[[Any], Json]:
+def _encoder(kind: RecordType) -> Callable[[Any], Json]:
     """Encodes the records of a class: written out, because a long trace has very many of them."""
     told = [f"'type': {kind.__name__!r}, 'sender': r.sender"] if issubclass(kind, Message) else []
     for name in kind._fields:  # pyright: ignore[reportPrivateUsage]
