@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from paxcheck.protocol.errors import ModelError, where_in_model
 from paxcheck.protocol.records import Record, copied
@@ -26,7 +26,7 @@ class Message(Record):
             """The node that sent the message."""
             ...
     else:
-        _sender: str = ""
+        _sender: str = field(default="", name="sender")
 
     def __repr__(self) -> str:
         origin = f" from {self.sender}" if self.sender else ""

@@ -79,7 +79,11 @@ class RecordType(ABCMeta, StructMeta):  # ABCMeta: a record may have abstract me
         body.refuse_options(unknown)
         body.refuse_ours(order)
         defaults = body.read()
-        options: dict[str, Any] = {"frozen": True, "kw_only": SENDER in body.annotations}
+        options: dict[str, Any] = {"frozen": True}
+        if SENDER in body.annotations:  # in JSON a message says which one it is
+            options |= {"kw_only": True, "tag_field": "type", "tag": True}
+        elif "type" in body.annotations:
+            options["tag"] = False  # it has a field of that name: no trace can hold it
         if any(isinstance(value, cached_property) for value in names.values()):
             options["dict"] = True
         try:

@@ -33,7 +33,7 @@ def sent_texts(system: System, theirs: Sequence[Sent], mine: Sequence[Sent]) -> 
 
 def field_texts(system: System, node: str, field: str, theirs: Json, mine: Json) -> tuple[str, str]:
     """The value of a node's field in the trace and in the model."""
-    kind = _type_of(type(system.nodes[system.index[node]]), field)
+    kind = type_of(type(system.nodes[system.index[node]]), field)
     told = [_words(kind, value, show, _plain) for value in (theirs, mine)]
     return (told[0], told[1]) if told[0] != told[1] else (json.dumps(theirs), json.dumps(mine))
 
@@ -46,7 +46,7 @@ def _sent(sent: Sequence[Sent], words: Callable[[dict[str, Json]], str]) -> str:
 
 def _message(system: System, message: dict[str, Json]) -> str:
     """`Promise(ballot 1.p1, vote nothing)`."""
-    kind = _messages(system).get(str(message.get("type")))
+    kind = messages_of(system).get(str(message.get("type")))
     if kind is None or message.keys() - {"type", "sender"} != set(kind._fields):  # pyright: ignore[reportPrivateUsage]
         return _plain_message(message)
     return _words(kind, message, describe, _plain_message)
@@ -69,12 +69,13 @@ def _plain(value: Json) -> str:
 
 
 @lru_cache(maxsize=16)
-def _messages(system: System) -> dict[str, type[Message]]:
+def messages_of(system: System) -> dict[str, type[Message]]:
+    """The classes of the messages that nodes handle, by name."""
     return {kind.__name__: kind for node in system.nodes for kind in handlers_of(type(node))}
 
 
 @lru_cache(maxsize=1024)
-def _type_of(kind: type, field: str) -> Any:
+def type_of(kind: type, field: str) -> Any:
     """The declared type of a node's field; Any when it cannot be found out."""
     for base in kind.__mro__:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -12,10 +10,10 @@ import msgspec
 from paxcheck.protocol.errors import PaxcheckError
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.messages import Message
-from paxcheck.protocol.node import Node
 from paxcheck.protocol.values import freeze
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.possible import known_in_full
+from paxcheck.trace.conform.wording import type_of
 from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
 
@@ -82,23 +80,12 @@ def _local(system: Handlers, i: int, event: Event) -> Local | None:
     shape, state = system.shapes[i], event.state or {}
     values: list[Any] = []
     try:
-        hints = _types(type(shape.prototype))
+        kind = type(shape.prototype)
         for name, how, first in zip(shape.names, shape.kinds, shape.initial, strict=True):
-            values.append(first if how == "ghost" else read_back(state[name], hints[name]))
+            values.append(first if how == "ghost" else read_back(state[name], type_of(kind, name)))
     except (PaxcheckError, KeyError, NameError, TypeError, ValueError):
         return None
     return system.bare(i, tuple(values))
-
-
-def _types(kind: type[Node]) -> dict[str, Any]:
-    """The types of a node's fields. Raises NameError for one that its module does not know."""
-    types: dict[str, Any] = {}
-    for cls in reversed(kind.__mro__):
-        known = vars(sys.modules[cls.__module__])
-        for name, told in inspect.get_annotations(cls).items():
-            if name in kind._fields:  # pyright: ignore[reportPrivateUsage]
-                types[name] = eval(told, known) if isinstance(told, str) else told
-    return types
 
 
 def read_back(told: Any, kind: Any) -> Any:

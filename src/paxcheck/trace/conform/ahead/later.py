@@ -9,8 +9,7 @@ from typing import Any
 
 from paxcheck.protocol.execute import Local
 from paxcheck.protocol.growing import Growing
-from paxcheck.protocol.messages import Envelope, Message
-from paxcheck.protocol.node import handlers_of
+from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Transition
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.ahead.boundary import Boundary, message_of
@@ -19,6 +18,7 @@ from paxcheck.trace.conform.causality import Links, Totals
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.ordinary import ordinary
 from paxcheck.trace.conform.places import Place
+from paxcheck.trace.conform.wording import messages_of
 from paxcheck.trace.events import Event
 from paxcheck.trace.lines import LONGEST
 from paxcheck.trace.read import Trace, events_of
@@ -78,9 +78,7 @@ class _Later:
     def __init__(self, system: Handlers, boundary: Boundary) -> None:
         self._system = system
         self._links = Links(system)
-        self._kinds: dict[str, type[Message]] = {
-            kind.__name__: kind for node in system.nodes for kind in handlers_of(type(node))
-        }
+        self._kinds = messages_of(system)
         ghosts = [[kind == "ghost" for kind in shape.kinds] for shape in system.shapes]
         locals_ = [
             tuple([_Added() if is_ghost else v for is_ghost, v in zip(row, local, strict=True)])
