@@ -28,6 +28,7 @@ LARGE: Final = 1_000_000
 
 _HEADER = msgspec.json.Decoder(Header)
 _EVENT = msgspec.json.Decoder(Event)
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,40 +69,72 @@ def open_trace(file: str, name: str = "") -> Trace:
             f"this is version {header.paxcheck} of the format; this paxcheck reads {VERSION}",
             where=Where(name, number),
         )
-    return Trace(name, header, events_of(lines, name, header), file)
+    return Trace(name, header, Events(lines, name, header), file)
 
 
-def events_of(
-    lines: Iterator[tuple[int, str]], name: str, header: Header
-) -> Iterator[tuple[int, Event]]:
-    """The events of lines with their numbers. A few are read at once, which is faster than one at a
-    time, between other work; what cannot be read is told when all before it was given."""
-    number, steps, size = 1, 0, 0
-    block: list[tuple[int, Event]] = []
-    try:
-        for number, text in lines:
-            event = _decode(name, number, text, _EVENT, "an event")
-            wrong = _wrong(event)
-            if wrong:
-                raise TraceError(f"this line is not an event: {wrong}", where=Where(name, number))
-            steps += 1
-            size += len(text)
-            block.append((number, event))
-            if len(block) == BLOCK or size > LARGE:
-                yield from block
-                block, size = [], 0
-    except TraceError:
+class Events:
+    """The events of lines, with their numbers; to be gone through once.
+
+    A few are read at once, which is faster than one at a time, between other work; what cannot be
+    read is told when all before it was given. `typed`: decodes an event whose messages are of a
+    certain model's; those that are not, or that say anything else, are read as any event.
+    """
+
+    def __init__(self, lines: Iterator[tuple[int, str]], name: str, header: Header) -> None:
+        self.typed: msgspec.json.Decoder[Event] | None = None
+        self._lines = lines
+        self._name = name
+        self._header = header
+
+    def __iter__(self) -> Iterator[tuple[int, Event]]:
+        name, header, typed = self._name, self._header, self.typed
+        number, steps, size = 1, 0, 0
+        block: list[tuple[int, Event]] = []
+        try:
+            for number, text in self._lines:
+                event = _typed(text, typed) if typed is not None else None
+                if event is None:
+                    event = _event(name, number, text)
+                steps += 1
+                size += len(text)
+                block.append((number, event))
+                if len(block) == BLOCK or size > LARGE:
+                    yield from block
+                    block, size = [], 0
+        except TraceError:
+            yield from block
+            raise
         yield from block
-        raise
-    yield from block
-    # A behavior is all steps of a run. Without the last ones it shows something else.
-    if header.kind == "behavior" and header.steps not in (None, steps):
-        raise TraceError(
-            f"the file is cut short, or was edited: its header says {count(header.steps, 'step')}, "
-            f"and {count(steps, 'step')} follow",
-            where=Where(name, number),
-            hint='save the run again; if the change is meant, take "steps" out of the header',
-        )
+        # A behavior is all steps of a run. Without the last ones it shows something else.
+        if header.kind == "behavior" and header.steps not in (None, steps):
+            raise TraceError(
+                "the file is cut short, or was edited: its header says "
+                f"{count(header.steps, 'step')}, and {count(steps, 'step')} follow",
+                where=Where(name, number),
+                hint='save the run again; if the change is meant, take "steps" out of the header',
+            )
+
+
+def _event(name: str, number: int, text: str) -> Event:
+    event = _decode(name, number, text, _EVENT, "an event")
+    wrong = _wrong(event)
+    if wrong:
+        raise TraceError(f"this line is not an event: {wrong}", where=Where(name, number))
+    return event
+
+
+def _typed(text: str, decoder: msgspec.json.Decoder[Event]) -> Event | None:
+    """The event, if it says no more and no less than what was understood of it."""
+    try:
+        event = decoder.decode(text)
+        if text.count(":") != _encode(event).count(b":") or "\\u00" in text:
+            return None  # a key is there twice, or left out (see `refuse_doubles`)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None
+    kind = event.event
+    if event.node is None or (event.message if kind == "deliver" else event.action) is None:
+        return None
+    return event
 
 
 def _wrong(event: Event) -> str:

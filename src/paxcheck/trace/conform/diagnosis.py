@@ -18,6 +18,7 @@ from paxcheck.trace.conform.nearest import MOST, nearest
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import Refusal
 from paxcheck.trace.conform.tracks import Track, Tracks
+from paxcheck.trace.conform.typed import plain
 from paxcheck.trace.conform.wording import field_texts
 from paxcheck.trace.describe import describe
 from paxcheck.trace.encode import encode
@@ -122,7 +123,11 @@ def _evidence(
         lines.setdefault(place.number, (place, life, []))[2].append(f"{name} {show(held[name])}")
     return [
         Mention(
-            place.file, place.line, node, f"{what(place.event)}: since then {', '.join(told)}", life
+            place.file,
+            place.line,
+            node,
+            f"{what(plain(place.event))}: since then {', '.join(told)}",
+            life,
         )
         for _, (place, life, told) in sorted(lines.items())
     ]

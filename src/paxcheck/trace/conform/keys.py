@@ -29,6 +29,18 @@ def key_of(envelope: Envelope) -> Key:
     return mark
 
 
+def is_told(message: Message, told: Any) -> bool:
+    """Whether a trace tells of this message: as JSON, or as a message (see `typed`)."""
+    if told.__class__ is dict:
+        return text_of(message) == _ENCODE(told)
+    if told != message:
+        return False
+    if _LATEST[0][0] is not message:
+        text = _ENCODE(told)
+        _LATEST[0] = (message, text, blake2b(text, digest_size=16).digest())
+    return True
+
+
 def text_of_encoded(message: dict[str, Any]) -> bytes:
     """An encoded message as text, for whomever it is."""
     return _ENCODE(message)

@@ -14,7 +14,7 @@ from paxcheck.protocol.messages import PUBLISHED
 from paxcheck.protocol.system import Step, Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
-from paxcheck.trace.conform.keys import message_key, text_of, text_of_encoded
+from paxcheck.trace.conform.keys import is_told, message_key, text_of, text_of_encoded
 from paxcheck.trace.encode import PLAIN, encode
 from paxcheck.trace.events import Event, Sent
 
@@ -35,8 +35,11 @@ def ordinary(
     trigger: Trigger | None = None
     asking = None
     if event.event == "deliver":
-        message = event.message or _NO_MESSAGE
-        sender = message.get("sender", "")
+        message: Any = event.message or _NO_MESSAGE
+        if event.__class__ is Event:
+            sender = message.get("sender", "")
+        elif not (sender := message.sender):
+            return None  # it is not said, so not all of the message is known
         trigger = system.transit.find(world.network, sender, node, message_key(node, message))
     elif event.event == "act":
         trigger = system.acts[i].get(event.action or "")
@@ -98,7 +101,7 @@ def sends(outcome: Outcome, told: Sequence[Sent]) -> bool:
         return not told and not sent
     if len(told) == 1:
         one, first = told[0], sent[0].message
-        if text_of(first) == text_of_encoded(one.message):
+        if is_told(first, one.message):
             receivers = [e.to for e in sent if e.message is first]
             if len(receivers) == len(sent):
                 if receivers == one.to:

@@ -79,13 +79,18 @@ class Replay:
 
     def take(self, place: Place) -> No | None:
         """Take one event; why not, when no world allows it."""
-        if len(self.worlds) == 1:
-            world = self.worlds[0]
-            step = ordinary(self.system, world, place.event, self.loose)
-            if step is not None and step.world is not None:
-                self._go_on(place, world, step, step.world)
-                return None
-        return self._take(place)
+        return None if self.goes_on(place) else self._take(place)
+
+    def goes_on(self, place: Place) -> bool:
+        """Take an event, if it is an ordinary one. Its messages may be typed."""
+        if len(self.worlds) != 1:
+            return False
+        world = self.worlds[0]
+        step = ordinary(self.system, world, place.event, self.loose)
+        if step is None or step.world is None:
+            return False
+        self._go_on(place, world, step, step.world)
+        return True
 
     def _go_on(self, place: Place, before: World, step: Transition, after: World) -> None:
         """What `advance` does after an ordinary event: nearly all are, and then it must be fast."""

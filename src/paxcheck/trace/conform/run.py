@@ -23,6 +23,7 @@ from paxcheck.trace.conform.places import Feed, Place
 from paxcheck.trace.conform.possible import Closure, asks
 from paxcheck.trace.conform.replay import Replay, start
 from paxcheck.trace.conform.result import Conformance, PropertyResult
+from paxcheck.trace.conform.typed import read_as_typed
 from paxcheck.trace.lines import TraceError
 from paxcheck.trace.observe.verdict import Mention
 from paxcheck.trace.read import Trace, open_trace
@@ -47,6 +48,7 @@ def conform(
     """
     traces = [trace] if isinstance(trace, Trace) else list(trace)
     handlers = Handlers(system.protocol)
+    read_as_typed(traces, handlers)
     with ahead_of(traces, handlers) as ahead:
         check = _check_of(traces, handlers, properties, whole, proving, ahead)
         try:
@@ -54,6 +56,7 @@ def conform(
         except Again:
             pass
     traces = [open_trace(one.file, one.path) for one in traces]
+    read_as_typed(traces, handlers)
     check = _check_of(traces, Handlers(system.protocol), properties, whole, proving, None)
     return check.run(tuple([one.path for one in traces]), progress)
 

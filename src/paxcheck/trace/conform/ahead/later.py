@@ -18,10 +18,11 @@ from paxcheck.trace.conform.causality import Links, Totals
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.ordinary import ordinary
 from paxcheck.trace.conform.places import Place
+from paxcheck.trace.conform.typed import decoder_of
 from paxcheck.trace.conform.wording import messages_of
 from paxcheck.trace.events import Event
 from paxcheck.trace.lines import LONGEST
-from paxcheck.trace.read import Trace, events_of
+from paxcheck.trace.read import Events, Trace
 
 
 class _Added(Growing):
@@ -52,8 +53,9 @@ def replay_later(system: Handlers, trace: Trace, boundary: Boundary, out: Path) 
     line = boundary.line
     later = _Later(system, boundary)
     try:
-        lines = _lines(Path(trace.file), boundary)
-        for line, event in events_of(lines, trace.path, trace.header):
+        later_part = Events(_lines(Path(trace.file), boundary), trace.path, trace.header)
+        later_part.typed = decoder_of(system)
+        for line, event in later_part:
             if rows.put(later.take(Place(0, trace.path, line, event))) and os.getppid() != parent:
                 return
         system.surroundings.look()
@@ -112,8 +114,10 @@ class _Later:
 
     def _owing(self, event: Event) -> World:
         """The world in which the message of an event was in transit all the time."""
-        message = message_of(event.message or {}, self._kinds) if event.node else None
-        if event.event != "deliver" or message is None:
+        message: Any = event.message
+        if event.__class__ is Event:
+            message = message_of(message or {}, self._kinds)
+        if event.event != "deliver" or message is None or not event.node:
             raise _NotOrdinary
         network = self._system.net.send(self._world.network, (Envelope(event.node or "", message),))
         return self._world._replace(network=network)
