@@ -111,10 +111,10 @@ class Adopted:
             self._judge(item)
             return
         _put(self._votes.setdefault(item.acceptor, []), item)
-        made = self._made.get(item.acceptor, [])
-        later = made[_after(made, item.ballot) :]
-        for proposal in {*later, *self._wrong}:
-            self._judge(proposal)
+        made = self._made.get(item.acceptor)
+        if made is not None and item.ballot < made[-1].ballot:
+            for proposal in made[_after(made, item.ballot) :]:
+                self._judge(proposal)
 
     def _judge(self, proposal: Proposed) -> None:
         right = self._allows(proposal, proposal.quorum)
@@ -165,7 +165,10 @@ def _put(rows: list[R], row: R) -> None:
 
 def _after(rows: Sequence[R], ballot: Ballot, equal: bool = False) -> int:
     """How many rows are of lower ballots (and, without `equal`, of this one)."""
-    if not rows or rows[-1].ballot < ballot:
+    if not rows:
+        return 0
+    last = rows[-1].ballot
+    if last < ballot or (last == ballot and not equal):
         return len(rows)
     at = bisect_left(rows, ballot, key=_ballot)
     while not equal and at < len(rows) and rows[at].ballot == ballot:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
+from msgspec import Struct
+
 from paxcheck.protocol.errors import PaxcheckError
 from paxcheck.protocol.values import ordered
 
@@ -93,13 +95,12 @@ class Growing:
         return hash(self.length)
 
 
-class History(Generic[T]):
+class History(Struct, Generic[T], frozen=True, eq=False):
     """The items of some ghost fields, in one sequence."""
 
-    __slots__ = ("_parts",)
+    _parts: Sequence[Collection[T]]
 
-    def __init__(self, parts: Sequence[Collection[T]]) -> None:
-        self._parts = parts
+    __repr__ = object.__repr__
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items())
@@ -134,43 +135,38 @@ class History(Generic[T]):
 
     def fold(self, kind: type[F], *args: Any) -> F:
         """`kind(*args)` after `add(item)` of each item; it goes on where it was, if it can."""
-        parts = self._parts
-        first = parts[0] if parts else None
-        if not isinstance(first, Growing):
-            return _added(kind(*args), self)
-        key = (kind, len(parts), *map(id, args)) if args else (kind, len(parts))
-        known = first.line.folds.get(key)
-        if known is None or not known.takes(parts):
-            # The arguments are kept with it, so that no other object gets their ids.
-            known = first.line.folds[key] = _Fold(kind(*args), args, parts)
-            known.takes(parts)
-        return known.state
+        return fold(self, kind, *args)
 
 
 class _Fold:
-    """A fold of some lines of history, and how far it has seen each of them."""
+    """A fold of some lines of history, and the versions of them that it has seen."""
 
-    __slots__ = ("_add", "_args", "_lines", "_seen", "state")
+    __slots__ = ("_add", "_args", "seen", "state")
 
     def __init__(self, state: Any, args: tuple[Any, ...], parts: Sequence[Any]) -> None:
         self.state = state
         self._add = state.add
         self._args = args
-        self._lines = [part.line for part in parts]
-        self._seen = [0] * len(parts)
+        self.seen: Sequence[Any] = [Growing(part.line) for part in parts]
 
     def takes(self, parts: Sequence[Any]) -> bool:
         """Add what is new, if these are later versions of the same histories. If they are not, the
         fold is of no use any more."""
-        seen = self._seen
-        for n, (part, line) in enumerate(zip(parts, self._lines, strict=True)):
-            length, first = part.length, seen[n]
-            if part.line is not line or length < first:
-                return False
-            if length > first:
-                for item in line.items[first:length]:
+        seen = self.seen
+        self.seen = ()  # of no use, should an item be refused half-way
+        if len(parts) != len(seen):
+            return False
+        for part, last in zip(parts, seen):  # noqa: B905  (`strict` takes time)
+            if part is not last:
+                line, first = part.line, last.length
+                if line is not last.line or part.length < first:
+                    return False
+                if part.length == first + 1:
+                    self._add(line.items[first])
+                    continue
+                for item in line.items[first : part.length]:
                     self._add(item)
-                seen[n] = length
+        self.seen = parts
         return True
 
 
@@ -180,7 +176,24 @@ def fold(items: Iterable[Any], kind: type[F], *args: Any) -> F:
     Of a `History` that grows it is the same object each time, and sees each item once: so `add`
     must take them in any order, and whoever asks must not change it.
     """
-    return items.fold(kind, *args) if isinstance(items, History) else _added(kind(*args), items)
+    if not isinstance(items, History):
+        return _added(kind(*args), items)
+    parts: Sequence[Any] = items._parts  # pyright: ignore[reportPrivateUsage]
+    first = parts[0] if parts else None
+    if not isinstance(first, Growing):
+        return _added(kind(*args), items)
+    folds = first.line.folds
+    key: Any = (kind, len(parts))
+    if len(args) == 1:  # for most: this is faster
+        key = (kind, len(parts), id(args[0]))
+    elif args:
+        key = (kind, len(parts), *map(id, args))
+    known = folds.get(key)
+    if known is None or (known.seen is not parts and not known.takes(parts)):
+        # The arguments are kept with it, so that no other object gets their ids.
+        known = folds[key] = _Fold(kind(*args), args, parts)
+        known.takes(parts)
+    return known.state
 
 
 def _added(state: F, items: Iterable[Any]) -> F:

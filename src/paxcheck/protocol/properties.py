@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from msgspec import Struct
 
@@ -41,10 +41,18 @@ class Property(Struct, frozen=True):
         """
         try:
             result = self.check(subject)
-        except NOT_THE_MODELS:
-            raise
         except BaseException as problem:
-            raise raised(f"property {self.name}", problem, self.where) from None
+            self.fails(problem)
+        return self.verdict(result)
+
+    def fails(self, problem: BaseException) -> NoReturn:
+        """The check raised an exception: that is the model's mistake, unless it is none of its."""
+        if isinstance(problem, NOT_THE_MODELS):
+            raise problem
+        raise raised(f"property {self.name}", problem, self.where) from None
+
+    def verdict(self, result: Any) -> Broken | None:
+        """What the check's answer means."""
         if result is True or (result is None and self.kind != "reachable"):
             return None
         if result is False:

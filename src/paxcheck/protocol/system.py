@@ -33,7 +33,7 @@ from paxcheck.protocol.node import Node, Rule, handlers_of
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.surroundings import Surroundings
 from paxcheck.protocol.values import ordered
-from paxcheck.protocol.world import NodeView, StepView, World
+from paxcheck.protocol.world import Seat, StepView, World
 
 
 class NetworkFault(Struct, frozen=True):
@@ -119,6 +119,7 @@ class System:
                 for node in self.nodes
             ]
         )
+        self.seats = tuple([Seat(shape, i) for i, shape in enumerate(self.shapes)])
         protocol.groups()  # a mistake in them is told now, before the search
         self.surroundings = Surroundings(protocol, self.nodes)
         self.interrupted: tuple[Where, str] | None = None
@@ -247,10 +248,9 @@ class System:
 
     def local_view(self, i: int, local: Local, trigger: object, outcome: Outcome) -> StepView:
         """One outcome of a local step, as a step invariant sees it."""
-        shape = self.shapes[i]
-        return StepView(
-            NodeView(shape, i, local), trigger, NodeView(shape, i, outcome.local), outcome.sent
-        )
+        seat = self.seats[i]
+        before, after = (seat, local, None, None), (seat, outcome.local, None, None)
+        return StepView(seat.view(before), trigger, seat.view(after), outcome.sent)
 
     def nodes_of(self, kind: type[Node]) -> tuple[int, ...]:
         """The places of the nodes of a class."""

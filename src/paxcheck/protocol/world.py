@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from types import new_class
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -38,27 +39,73 @@ _NONE: Final = object()
 _LOOK: Final = "only handlers and actions change a node; a property looks"
 
 
-class NodeView:
+class Seat:
+    """All that views of one node share: its shape, its place, and the class of these views.
+
+    Looking is what properties do most. A class for each node finds a field at once, where
+    `__getattr__` is asked only after Python has looked everywhere else.
+    """
+
+    __slots__ = ("_ghosts", "index", "shape", "view")
+
+    def __init__(self, shape: NodeShape, index: int) -> None:
+        self.shape, self.index = shape, index
+        self._ghosts: dict[tuple[str, ...], tuple[tuple[int, ...], list[Part]]] = {}
+        looks: dict[str, Any] = {"__module__": __name__}
+        for name, declared in shape.declared.items():
+            if not hasattr(NodeView, name):
+                constant = declared.kind == "constant"
+                looks[name] = _constant(shape, name) if constant else _field(self, name)
+        looks["name"], looks["kind"] = shape.name, type(shape.prototype)
+        self.view: type[NodeView] = new_class(
+            "NodeView", (NodeView,), {}, lambda n: n.update(looks)
+        )
+
+    def ghosts(self, fields: tuple[str, ...]) -> tuple[tuple[int, ...], list[Part]]:
+        """Where these ghost fields are in a local state, and what is read with them."""
+        found = self._ghosts.get(fields)
+        if found is None:
+            places = tuple([self.shape.ghost(field) for field in fields])
+            found = self._ghosts[fields] = (places, [(self.index, field) for field in fields])
+        return found
+
+
+def _constant(shape: NodeShape, name: str) -> property:
+    memory = shape.prototype.__dict__
+    return property(lambda view: memory[name])
+
+
+def _field(seat: Seat, name: str) -> property:
+    """How a view of a node looks at one of its fields."""
+    shape, at, part = seat.shape, seat.shape.places[name], (seat.index, name)
+    plain = shape.kinds[at] != "ghost"
+
+    def look(view: NodeView) -> Any:
+        _, local, reads, held = view._of  # pyright: ignore[reportPrivateUsage]
+        if reads is not None:
+            reads.add(part)
+        value = local[at]
+        if plain and value.__class__ is not tuple:
+            return value
+        if held is None:
+            return _thawed(shape, at, value)
+        if name not in held:
+            held[name] = _thawed(shape, at, value)
+        return held[name]
+
+    return property(look)
+
+
+class NodeView(Struct, eq=False):
     """A node as properties see it: its fields, also the ghosts, and what its class makes of them.
 
     Nothing can change. Every look is recorded in `reads`, so that an answer can be kept for all
     states that look the same: also what a method or a property of the node's class looks at.
     """
 
-    __slots__ = ("_of",)
-    # The node, its place, its state; where looks are recorded; and inside of a method the values
-    # that it was given: the same objects each time. One tuple, because views are made very often.
-    _of: tuple[NodeShape, int, Local, set[Part] | None, dict[str, Any] | None]
-
-    def __init__(
-        self,
-        shape: NodeShape,
-        index: int,
-        local: Local,
-        reads: set[Part] | None = None,
-        held: dict[str, Any] | None = None,
-    ) -> None:
-        object.__setattr__(self, "_of", (shape, index, local, reads, held))
+    # The node's seat, its state; where looks are recorded; and inside of a method the values that
+    # it was given: the same objects each time. One name, because a model may use all others.
+    _of: tuple[Seat, Local, set[Part] | None, dict[str, Any] | None]
 
     # For `isinstance(view, Acceptor)`, and for `super()` in a method of the node's class.
     @property
@@ -68,45 +115,30 @@ class NodeView:
     @property
     def name(self) -> str:
         """The node's name."""
-        return self._of[0].prototype.name
+        return self._of[0].shape.name
 
     @property
     def kind(self) -> type[Node]:
         """The node's class."""
-        return type(self._of[0].prototype)
+        return type(self._of[0].shape.prototype)
 
     @property
     def stopped(self) -> bool:
         """Whether the node is down for ever."""
-        shape, index, local, reads, _ = self._of
+        seat, local, reads, _ = self._of
         if reads is not None:
-            reads.add((index, "stopped"))
-        return shape.stopped(local)
+            reads.add((seat.index, "stopped"))
+        return seat.shape.stopped(local)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_of":
-            raise AttributeError(name)
-        shape, index, local, reads, held = self._of
-        at = shape.places.get(name)
-        if at is not None:
-            if reads is not None:
-                reads.add((index, name))
-            value = local[at]
-            if value.__class__ is not tuple and shape.kinds[at] != "ghost":
-                return value
-            if held is None:
-                return _thawed(shape, at, value)
-            if name not in held:
-                held[name] = _thawed(shape, at, value)
-            return held[name]
-        if name.startswith("__"):
+        # No field: those are members of the class of the view (see `Seat`).
+        if name == "_of" or name.startswith("__"):
             raise AttributeError(name)  # Python looks for what is not there
-        if name in shape.declared:
-            return shape.prototype.__dict__[name]  # a constant
         member = inspect.getattr_static(self.kind, name, _NONE)
         if member is _NONE:
+            declared = ", ".join(self._of[0].shape.declared)
             raise AttributeError(
-                f"{self.kind.__name__} has no field {name}; its fields: {', '.join(shape.declared)}"
+                f"{self.kind.__name__} has no field {name}; its fields: {declared}"
             )
         return self._member(name, member)
 
@@ -119,12 +151,12 @@ class NodeView:
 
     def _member(self, name: str, member: Any) -> Any:
         """A member of the node's class, with this state in the place of `self`."""
-        shape, index, local, reads, held = self._of
+        seat, local, reads, held = self._of
         if not hasattr(member, "__get__"):
             return member
         if held is not None:  # asked by a method, which is watched already
             return member.__get__(self, self.kind)
-        state = NodeView(shape, index, local, reads, {})
+        state = seat.view((seat, local, reads, {}))
         value = member.__get__(state, self.kind)
         if isinstance(member, property):
             state._check_unchanged(name)
@@ -138,10 +170,10 @@ class NodeView:
         return call
 
     def _check_unchanged(self, method: str) -> None:
-        shape, _, local, _, held = self._of
+        seat, local, _, held = self._of
         for name, value in (held or {}).items():
-            at = shape.places[name]
-            if value != _thawed(shape, at, local[at]):
+            at = seat.shape.places[name]
+            if value != _thawed(seat.shape, at, local[at]):
                 raise ModelError(
                     f"{self.kind.__name__}.{method} changes {name} while a property is asked",
                     where=where_of(inspect.getattr_static(self.kind, method)) or where_in_model(),
@@ -150,29 +182,35 @@ class NodeView:
 
     def _all(self) -> tuple[Any, ...]:
         """All that can be seen of the node's state; recorded."""
-        shape, index, local, reads, _ = self._of
+        seat, local, reads, _ = self._of
         if reads is not None:
-            reads.update([(index, name) for name in shape.names])
-        return (*local[: len(shape.names)], self.stopped)
+            reads.update([(seat.index, name) for name in seat.shape.names])
+        return (*local[: len(seat.shape.names)], self.stopped)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same node in the same state."""
-        if type(other) is not NodeView:
+        if not issubclass(type(other), NodeView):
             return NotImplemented
-        return self._of[1] == other._of[1] and self._all() == other._all()
+        one: Any = other
+        return self._of[0].index == one._of[0].index and self._all() == one._all()
+
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def remembered(self, *fields: str) -> History[Any]:
         """What the node remembers in these ghost fields, as one history that only grows."""
-        shape, index, local, reads, _ = self._of
+        seat, local, reads, _ = self._of
+        places, parts = seat.ghosts(fields)
         if reads is not None:
-            reads.update([(index, field) for field in fields])
-        return History([local[shape.ghost(field)] for field in fields])
+            reads.update(parts)
+        return History([local[at] for at in places])
 
     def __repr__(self) -> str:
-        pairs = zip(self._of[0].names, self._all(), strict=False)
+        pairs = zip(self._of[0].shape.names, self._all(), strict=False)
         return f"{self.name}({', '.join(f'{name}={show(value)}' for name, value in pairs)})"
 
 
@@ -198,7 +236,9 @@ class WorldView(Struct, eq=False):
 
     def nodes(self, kind: type[N]) -> list[Any]:
         """The nodes of a class (or of its subclasses), in the protocol's order."""
-        return [self._view(i) for i in self._system.nodes_of(kind)]
+        seats, look, reads = self._system.seats, self._local, self._reads
+        places = self._system.nodes_of(kind)
+        return [seats[i].view((seats[i], look(i), reads, None)) for i in places]
 
     def __getitem__(self, name: str) -> Any:
         index = self._system.index.get(name)
@@ -215,7 +255,7 @@ class WorldView(Struct, eq=False):
         known = self._histories.get((kind, fields))
         if known is None:
             ghosts = self._system.ghosts_of(kind, fields)
-            history = History[Any](self._values(ghosts.places))
+            history: History[Any] = History(self._values(ghosts.places))
             known = self._histories[kind, fields] = (ghosts.parts, history)
         if self._reads is not None:
             self._reads.update(known[0])
@@ -233,7 +273,8 @@ class WorldView(Struct, eq=False):
         return ordered({e.message for e in copies if isinstance(e.message, kind)})
 
     def _view(self, index: int) -> NodeView:
-        return NodeView(self._system.shapes[index], index, self._local(index), self._reads)
+        seat = self._system.seats[index]
+        return seat.view((seat, self._local(index), self._reads, None))
 
     def _local(self, index: int) -> Local:
         return self._world.locals[index]

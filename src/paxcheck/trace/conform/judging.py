@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from paxcheck.protocol.execute import NodeFault
 from paxcheck.protocol.growing import LONGEST, LongHistory
@@ -36,7 +36,11 @@ class _Taken(NamedTuple):
     fields: Sequence[str]
 
 
-@dataclass
+_One: TypeAlias = tuple[Place, int, World, Transition, Sequence[str]]
+"""An ordinary event: a certain step, from the world before it."""
+
+
+@dataclass(slots=True)
 class Judged:
     """One property: how often it was judged, what it reads, its first breach.
 
@@ -56,16 +60,6 @@ class Judged:
     def open(self) -> bool:
         """Whether it can still be broken."""
         return self.at is None and not self.silent
-
-    def breaks(self, taken: _Taken, reason: str) -> None:
-        """An event breaks it."""
-        self.at, self.life, self.reason = taken.place, taken.life, reason
-
-    def gives_up(self, taken: _Taken, why: str) -> None:
-        """It cannot be judged any more."""
-        place = taken.place
-        where = f"{place.file}:{place.line}"
-        self.silent = f"not judged from {where} on: {why}, and it goes through all of them"
 
     @property
     def asks(self) -> bool:
@@ -87,13 +81,15 @@ class Judge:
             for p in properties
             if p.kind in ("invariant", "step_invariant", "no_exception")
         ]
-        self._worlds = [j for j in self.judged if j.prop.kind == "invariant"]
-        self._steps = [j for j in self.judged if j.prop.kind == "step_invariant"]
-        self._errors = [j for j in self.judged if j.prop.kind == "no_exception"]
         self._fresh = True  # nothing is known of the present world
         self._asks = False  # whether any property looks at messages
-        self._touched: dict[Any, list[Judged]] = {}  # by what an event changed
-        self._behind: list[_Taken] = []
+        # The properties that can still be broken, and those that an event asks, by what it changed.
+        self._worlds: list[Judged] = []
+        self._steps: list[Judged] = []
+        self._errors: list[Judged] = []
+        self._touched: dict[Any, list[Judged]] = {}
+        self._behind: list[_Taken | _One] = []
+        self._sort()
 
     @property
     def asks_for_messages(self) -> bool:
@@ -110,11 +106,22 @@ class Judge:
         if len(self._behind) >= BATCH or self._asks or self._fresh:
             self.settle()
 
+    def take_one(
+        self, place: Place, life: int, before: World, transition: Transition, fields: Sequence[str]
+    ) -> None:
+        """The same for what events nearly always are: one step, and it leads to a world."""
+        self._behind.append((place, life, before, transition, fields))
+        if len(self._behind) >= BATCH or self._asks or self._fresh:
+            self.settle()
+
     def settle(self) -> None:
         """Judge all events that were taken."""
         behind, self._behind = self._behind, []
         for taken in behind:
-            self._judge(taken)
+            if isinstance(taken, _Taken):
+                self._judge(taken)
+            else:
+                self._judge_one(taken)
 
     def stop(self, why: str) -> None:
         """Nothing is judged from here on."""
@@ -122,6 +129,87 @@ class Judge:
         for judged in self.judged:
             if judged.open:
                 judged.silent = why
+        self._sort()
+
+    def _sort(self) -> None:
+        """See which properties can still be broken."""
+        rest = [j for j in self.judged if j.open]
+        self._worlds = [j for j in rest if j.prop.kind == "invariant"]
+        self._steps = [j for j in rest if j.prop.kind == "step_invariant"]
+        self._errors = [j for j in rest if j.prop.kind == "no_exception"]
+        self._touched.clear()
+
+    def _judge_one(self, one: _One) -> None:
+        """Judge an ordinary event. It does what `_judge` does, without what is never needed."""
+        place, life, before, transition, fields = one
+        world = transition.world
+        if self._asks or world is None:
+            self._judge(_Taken(place, life, [(before, transition)], fields))
+            return
+        system, outcome, trigger = self.system, transition.outcome, transition.step.trigger
+        node = transition.step.node
+        i = -1 if node is None else system.index[node]
+        if self._steps:
+            step: StepView | None = None
+            if node is not None and outcome is not None:
+                step = system.local_view(i, before.locals[i], trigger, outcome)
+            for judged in self._steps:
+                judged.checks += 1
+                if step is None:
+                    continue
+                try:
+                    answer = judged.prop.check(step)
+                except BaseException as problem:
+                    answer = self._fails(judged, place, problem)
+                if answer is not None and answer is not True:
+                    self._answers(judged, place, life, answer)
+        for judged in self._errors:
+            judged.checks += 1
+        asked: Sequence[Judged] = self._worlds
+        if not self._fresh:
+            if not fields and not isinstance(trigger, NodeFault):
+                return
+            key = (i, trigger.__class__, *fields)
+            known = self._touched.get(key)
+            asked = self._reading(key, i, trigger, fields) if known is None else known
+        self._fresh = False
+        histories: Any = {}
+        for judged in asked:
+            judged.checks += 1
+            reads = judged.reads
+            size = len(reads)
+            try:
+                answer = judged.prop.check(WorldView(system, world, reads, histories))
+            except BaseException as problem:
+                answer = self._fails(judged, place, problem)
+            if answer is not None and answer is not True:
+                self._answers(judged, place, life, answer)
+            if len(reads) > size:
+                self._asks = self._asks or judged.asks
+                self._touched.clear()
+
+    def _answers(self, judged: Judged, place: Place, life: int, answer: Any) -> None:
+        """A property did not say that it holds."""
+        broken = judged.prop.verdict(answer)
+        if broken is not None:
+            self._breaks(judged, place, life, broken.reason)
+
+    def _fails(self, judged: Judged, place: Place, problem: BaseException) -> None:
+        """The check of a property raised an exception. Only one of them is no mistake."""
+        if not isinstance(problem, LongHistory):
+            judged.prop.fails(problem)
+        self._gives_up(judged, place, problem.message)
+
+    def _breaks(self, judged: Judged, place: Place, life: int, reason: str) -> None:
+        """An event breaks a property."""
+        judged.at, judged.life, judged.reason = place, life, reason
+        self._sort()
+
+    def _gives_up(self, judged: Judged, place: Place, why: str) -> None:
+        """A property cannot be judged any more."""
+        where = f"{place.file}:{place.line}"
+        judged.silent = f"not judged from {where} on: {why}, and it goes through all of them"
+        self._sort()
 
     def _judge(self, taken: _Taken) -> None:
         system, found = self.system, taken.found
@@ -131,27 +219,28 @@ class Judge:
                 self._ask(judged, taken, steps)
         worlds = worlds_of(found)
         for judged in self._errors:
-            if judged.open:
-                judged.checks += 1
-                if not worlds:  # only an exception leads to none
-                    outcome = found[0][1].outcome
-                    judged.breaks(taken, str(outcome.error if outcome else None))
+            judged.checks += 1
+            if not worlds:  # only an exception leads to none
+                outcome = found[0][1].outcome
+                error = str(outcome.error if outcome else None)
+                self._breaks(judged, taken.place, taken.life, error)
         if len(worlds) < len(found):
             return  # an exception: there is no world after it
         certain = len(found) == 1
         known = certain and not self._fresh
-        touched = self._reading(found[0][1], taken.fields) if known else self._worlds
+        touched = self._touches(found[0][1], taken.fields) if known else self._worlds
         self._fresh = not certain
         if not touched:
             return
         reads: set[Part] = set()
         views = [WorldView(system, world, reads) for world in worlds]
         for judged in touched:
-            if self._asks and judged.open and judged.asks:
+            if self._asks and judged.asks:
                 sizes = [len(world.network.cells()) for world in worlds]
                 if max(sizes) > LONGEST:
                     judged.checks += 1
-                    judged.gives_up(taken, f"more than {LONGEST:,} messages are in transit")
+                    why = f"more than {LONGEST:,} messages are in transit"
+                    self._gives_up(judged, taken.place, why)
                     continue
             reads.clear()
             self._ask(judged, taken, views)
@@ -164,38 +253,45 @@ class Judge:
         self, judged: Judged, taken: _Taken, views: Sequence[WorldView | StepView | None]
     ) -> None:
         """Ask a property of all that an event may have been; it is broken if it is in all."""
-        if not judged.open:
-            return
         judged.checks += 1
         reasons: list[str] = []
         for view in views:
             try:
                 broken = judged.prop.judge(view) if view is not None else None
             except LongHistory as problem:
-                judged.gives_up(taken, problem.message)
+                self._gives_up(judged, taken.place, problem.message)
                 continue
             if broken is not None:
                 reasons.append(broken.reason)
         if len(reasons) == len(views):
-            judged.breaks(taken, reasons[0])
+            self._breaks(judged, taken.place, taken.life, reasons[0])
 
-    def _reading(self, t: Transition, fields: Sequence[str]) -> list[Judged]:
+    def _touches(self, t: Transition, fields: Sequence[str]) -> list[Judged]:
         """The properties that read something that a step changed."""
-        trigger = t.step.trigger
+        trigger, node = t.step.trigger, t.step.node
         kinds = self._moved(t) if self._asks else ()
-        key = (t.step.node, isinstance(trigger, NodeFault), tuple(fields), kinds)
+        i = self.system.index[node] if node is not None else -1
+        key = (i, trigger.__class__, tuple(fields), kinds)
         known = self._touched.get(key)
-        if known is None:
-            node = t.step.node
-            i = self.system.index[node] if node is not None else -1
-            changed: set[Part] = {(i, field) for field in fields}
-            if isinstance(trigger, NodeFault):
-                changed.add((i, "stopped"))
-            for kind in kinds:  # a property may ask for a class above
-                changed.update([base for base in kind.__mro__ if issubclass(base, Message)])
-            known = [j for j in self._worlds if not j.reads.isdisjoint(changed)]
-            self._touched[key] = known
-        return known
+        return self._reading(key, i, trigger, fields, kinds) if known is None else known
+
+    def _reading(
+        self,
+        key: Any,
+        i: int,
+        trigger: object,
+        fields: Sequence[str],
+        kinds: Sequence[type[Message]] = (),
+    ) -> list[Judged]:
+        """The properties that read one of these: they are kept under a key."""
+        changed: set[Part] = {(i, field) for field in fields}
+        if isinstance(trigger, NodeFault):
+            changed.add((i, "stopped"))
+        for kind in kinds:  # a property may ask for a class above
+            changed.update([base for base in kind.__mro__ if issubclass(base, Message)])
+        found = [j for j in self._worlds if not j.reads.isdisjoint(changed)]
+        self._touched[key] = found
+        return found
 
     def _moved(self, t: Transition) -> tuple[type[Message], ...]:
         """The classes of the messages that a step sent, took, lost or doubled."""
