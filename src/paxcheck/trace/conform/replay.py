@@ -102,7 +102,7 @@ class Replay:
         fields, life = self.tracks.take_one(place, i, before, step, after)
         # What is ignored leaves the world as it was: there is nothing new to judge.
         if after is not before:
-            self.judge.take(place, life, [(before, step)], fields)
+            self.judge.take_one(place, life, before, step, fields)
         self.stamps.take(place)
         self.worlds = [after]
 

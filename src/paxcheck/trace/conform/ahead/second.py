@@ -124,7 +124,7 @@ class _Taken:
             self._world = world = before._replace(locals=locals_)
             place = Place(replay.replayed, self._file, row.line, self._events[i])
             step = Transition(Step(trigger), world, outcome)
-            judge.take(place, replay.tracks.of[system.names[i]].life, [(before, step)], fields)
+            judge.take_one(place, replay.tracks.of[system.names[i]].life, before, step, fields)
 
     def _changed(
         self, i: int, old: tuple[Any, ...], changes: Sequence[tuple[int, Any]]
