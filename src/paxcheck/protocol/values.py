@@ -35,6 +35,9 @@ ATOMS: Final = frozenset([type(None), bool, int, str, bytes])
 """The classes of values that hold nothing else."""
 
 
+EMPTY_DICT: Final = (DICT,)
+
+
 def freeze(value: Any, what: str) -> Value:
     """The frozen form of a field's value; containers are copied in canonical order.
 
@@ -63,8 +66,12 @@ def _frozen(value: Any, what: str) -> Value:
     if kind is tuple:
         return tuple([_frozen(item, what) for item in value])
     if isinstance(value, dict):
+        if not value:
+            return EMPTY_DICT
         items = [(_frozen(k, what), _frozen(v, what)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-        return (DICT, *sorted(items, key=lambda pair: order_key(pair[0])))
+        if len(items) > 1:
+            items.sort(key=_by_key)
+        return (DICT, *items)
     if kind in FROZENSETS:
         return FrozenOrderedSet([_frozen(item, what) for item in value])  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, set):
@@ -72,6 +79,10 @@ def _frozen(value: Any, what: str) -> Value:
     if kind is list:
         return (LIST, *(_frozen(item, what) for item in value))
     return check_immutable(value, what)
+
+
+def _by_key(item: tuple[Value, Value]) -> tuple[Any, ...]:
+    return order_key(item[0])
 
 
 def thaw(value: Value) -> Any:

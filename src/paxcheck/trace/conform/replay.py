@@ -24,6 +24,8 @@ from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.possible import known_in_full
 from paxcheck.trace.conform.result import Hidden
 from paxcheck.trace.conform.tracks import Tracks
+from paxcheck.trace.conform.typed import plain
+from paxcheck.trace.events import Sent
 
 WIDEST: Final = 256
 """The most worlds that are kept when a trace leaves choices open."""
@@ -103,7 +105,9 @@ class Replay:
         # What is ignored leaves the world as it was: there is nothing new to judge.
         if after is not before:
             self.judge.take_one(place, life, before, step, fields)
-        self.stamps.take(place)
+        event, sent = place.event, place.event.sent
+        if event.clock is not None or event.mid is not None or (sent and _has_mids(sent)):
+            self.stamps.take(place._replace(event=plain(event)))
         self.worlds = [after]
 
     def _take(self, place: Place) -> No | None:
@@ -203,6 +207,10 @@ class Replay:
         taken = {key: envelope for key, (envelope, _, _) in self.tracks.taken.items()}
         past = {name: track.past for name, track in self.tracks.of.items()}
         return explain(self._search, world, place.event, Known(taken, past, self.whole))
+
+
+def _has_mids(sent: Sequence[Sent]) -> bool:
+    return [one.mid for one in sent] != [None] * len(sent)
 
 
 def start(

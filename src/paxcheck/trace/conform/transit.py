@@ -138,21 +138,16 @@ class BagTransit(_ByKey):
 
     def after(self, state: State, taken: Envelope | None, sent: Sequence[Envelope]) -> State:
         """Both at once: a version of the table costs more than a change."""
-        more: dict[Key, Any] = {}
+        cells = state.cells()
+        more: dict[Key, Any] = {key_of(envelope): envelope for envelope in sent}
+        if len(more) < len(sent) or not more.keys().isdisjoint(cells.keys()):
+            # A second copy of one that is there: one after the other.
+            left = state if taken is None else self.take(state, taken)
+            return self.send(left, sent)
         if taken is not None:
             key = key_of(taken)
-            cell = state.cells()[key]
+            cell = cells[key]
             more[key] = ABSENT if cell.__class__ is not tuple else _fewer(cell)
-        if sent:
-            cells = state.cells()
-            for envelope in sent:
-                key = key_of(envelope)
-                known = more.get(key) or cells.get(key)
-                if known is None or known is ABSENT:
-                    more[key] = envelope
-                else:
-                    number, kept = _copies(known)
-                    more[key] = (number + 1, kept)
         return state.changed(more.items())
 
     deliverable = _ByKey.copies
