@@ -18,7 +18,6 @@ from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.transit import TRANSITS, Transit
-from paxcheck.trace.encode import PLAIN, encode
 
 
 class _Forgotten(Growing):
@@ -33,40 +32,14 @@ class _Forgotten(Growing):
 FORGOTTEN: Final = _Forgotten()
 
 
-class Shown:
-    """What a node holds, as a trace shows it; a value that stays is written once."""
-
-    __slots__ = ("_fields", "_places", "_values")
-
-    def __init__(self, places: dict[str, int]) -> None:
-        self._places = places
-        self._values: list[Any] = [_NOTHING] * len(places)
-        self._fields: dict[str, Any] = dict.fromkeys(places)
-
-    def agrees(self, local: Local, state: dict[str, Any]) -> bool:
-        """Whether a local state is what an event says of it: any part of it."""
-        values, fields = self._values, self._fields
-        for n, (name, at) in enumerate(self._places.items()):
-            value = local[at]
-            if value is not values[n]:
-                values[n] = value
-                fields[name] = value if value.__class__ in PLAIN else encode(value)
-        if fields == state:
-            return True
-        return all(fields[name] == told for name, told in state.items() if name in fields)
-
-
-_NOTHING: Final = object()
-
-
 class Handlers(System):
     """A system whose worlds hold a `Table` of what is in transit, and their ghosts `Growing` sets.
 
     `transit`: its network, that finds messages by key. `positions`: for each node where the fields
     that a trace may show stand in a local state (all but the ghosts). `takes`: the messages that
-    each node handles, with their fields; `acts`: its actions by name. `shown`: what each node
-    holds, as JSON. `docs`: each rule in one sentence. `memo`: keep what handlers did, for a search
-    around one place; leave it off for a long run.
+    each node handles, with their fields; `acts`: its actions by name. `shown`: for each node and
+    field its latest value, and what that is in JSON. `docs`: each rule in one sentence. `memo`:
+    keep what handlers did, for a search around one place; leave it off for a long run.
     """
 
     def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
@@ -85,7 +58,9 @@ class Handlers(System):
             }
             for node in self.nodes
         }
-        self.shown = tuple([Shown(positions) for positions in self.positions])
+        self.shown: tuple[list[tuple[Any, Any]], ...] = tuple(
+            [[(None, None)] * len(shape.names) for shape in self.shapes]
+        )
         self.acts = tuple(
             [
                 {t.action: t for t in self.triggers(i) if isinstance(t, Act)}

@@ -15,7 +15,7 @@ from paxcheck.protocol.system import Step, Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.keys import is_told, message_key, text_of, text_of_encoded
-from paxcheck.trace.encode import encode
+from paxcheck.trace.encode import PLAIN, encode
 from paxcheck.trace.events import Event, Sent
 
 _NO_MESSAGE: Final[dict[str, Any]] = {}
@@ -77,8 +77,20 @@ def _says(system: Handlers, i: int, event: Event, outcome: Outcome) -> bool:
         return False
     if event.choices is not None and event.choices != [encode(c) for c in outcome.choices]:
         return False
-    if event.state and not system.shown[i].agrees(outcome.local, event.state):
-        return False
+    if event.state:
+        positions, local, shown = system.positions[i], outcome.local, system.shown[i]
+        for field, value in event.state.items():
+            at = positions.get(field)
+            if at is None:
+                continue
+            mine = local[at]
+            if mine.__class__ not in PLAIN:
+                latest = shown[at]
+                if latest[0] is not mine:
+                    latest = shown[at] = (mine, encode(mine))
+                mine = latest[1]
+            if mine != value:
+                return False
     return event.sent is None or sends(outcome, event.sent)
 
 
