@@ -29,6 +29,7 @@ from paxcheck.protocol.values import (
     Value,
     check_immutable,
     freeze,
+    is_frozen_record,
     order_key,
 )
 
@@ -245,7 +246,7 @@ class Run(Struct):
                         )
                     )
         for arg in args:
-            if arg.__class__ not in ATOMS:
+            if arg.__class__ not in ATOMS and not is_frozen_record(arg):
                 args = self._frozen(name, args)
                 break
         self.rules.append(_rule_call((name, args, allowed, off)))

@@ -99,6 +99,11 @@ def thaw(value: Value) -> Any:
     return value
 
 
+def is_frozen_record(value: Any) -> bool:
+    """Whether a value is a record of which it is known that nothing in it can change."""
+    return value.__class__.__class__ is RecordType and getattr(value, "_key", False) is not False
+
+
 def check_immutable(value: Any, what: str) -> Value:
     """`value` itself, when nothing in it can change; else ModelError with the model's line."""
     kind = value.__class__

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from paxcheck.protocol.execute import Act, Local, NodeShape, SentMessages
+from paxcheck.protocol.execute import Act, Local, NodeShape, Reaction, SentMessages
 from paxcheck.protocol.growing import Growing
+from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.protocol import Protocol
-from paxcheck.protocol.system import System
+from paxcheck.protocol.system import System, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.transit import TRANSITS, Transit
 
@@ -68,6 +69,18 @@ class Handlers(System):
             ]
         )
         self.docs = {name: rule.doc.splitlines()[0] for name, rule in self.all_rules().items()}
+
+    def react(
+        self, i: int, local: Local, trigger: Trigger, sent: SentMessages | None = None
+    ) -> Reaction:
+        """Every outcome of one step of node `i`, as in `System`; a delivery on a shorter way."""
+        shape = self.shapes[i]
+        if not isinstance(trigger, Envelope) or self._memo is not None or shape.stoppable:
+            return super().react(i, local, trigger, sent)
+        method = shape.methods[type(trigger.message)]
+        reaction = shape.act(local, method, trigger.message, None)
+        self.surroundings.after_call(type(shape.prototype), method)
+        return reaction
 
     def initial(self) -> World:
         """The first world; what its ghosts hold begins their history."""

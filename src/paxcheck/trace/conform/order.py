@@ -79,6 +79,7 @@ class Order:
 
     def through(self, progress: Callable[[int], None] | None = None) -> Refused | None:
         """Take the events that the feed has, and leave those that wait."""
+        replay, goes_on, taken = self.replay, self.replay.goes_on, self.links.taken
         while not self.replay.ended:
             place = self.feed.next(self._waiting.keys())
             if place is None:
@@ -86,8 +87,8 @@ class Order:
             if progress is not None and not self.feed.read & 0x3FFF:
                 progress(self.feed.read)
             self.links.read(place)
-            if not self._waiting and self.replay.goes_on(place):  # as nearly always
-                self.links.taken(self.replay.latest)
+            if not self._waiting and goes_on(place):  # as nearly always
+                taken(replay.latest)
                 continue
             place = place._replace(event=plain(place.event))
             actor = place.actor

@@ -109,7 +109,7 @@ class Tracks:
     ) -> tuple[list[str], int]:
         """The same of an ordinary step of node `i`; what changed, and its incarnation."""
         old, new = before.locals[i], after.locals[i]
-        track, fields = self._all[i], self._changed(i, old, new)
+        track, fields = self._all[i], self._changed(i, old, new) if old is not new else []
         self._step(track, place, old, step, fields)
         track.after = new
         return fields, track.life

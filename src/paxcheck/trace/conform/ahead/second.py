@@ -29,7 +29,7 @@ from paxcheck.trace.read import Trace
 LEAST: Final = 8_000_000
 """A file of fewer bytes is replayed by one process: it takes a second or two."""
 
-SHARE: Final = 0.36
+SHARE: Final = 0.31
 """The part before the boundary: this process also judges the properties, of both parts."""
 
 
