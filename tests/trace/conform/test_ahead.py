@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from paxcheck import WorldView, invariant
 from paxcheck.loading import load_model
+from paxcheck.paxos import Promise
 from paxcheck.protocol.execute import Act
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.protocol import Protocol
@@ -236,3 +239,34 @@ def test_what_the_nodes_hold_at_the_boundary_is_compared(
     assert isinstance(two, Conformance)
     assert two.refusal is not None
     assert two.refusal.line == at + 2
+
+
+SYNOD: Any = load_model("synod").protocol
+ACCEPTOR: Any = sys.modules[SYNOD.__module__].Acceptor
+
+
+class Late(SYNOD):
+    """Looks at the messages only when it goes on for long; then it looks at all of them."""
+
+    most = 0
+
+    @invariant
+    def few_promises(self, world: WorldView) -> bool:
+        """Few promises are on their way."""
+        if len(world.remembered(ACCEPTOR, "promises_made")) < 150:
+            return True
+        return len(world.sent(Promise)) < self.most
+
+
+@pytest.mark.parametrize("most", [12, 1000])
+def test_a_property_that_asks_for_messages_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, took: Took, most: int
+) -> None:
+    """The first process does not know what is in transit behind the boundary."""
+    monkeypatch.setattr(Late, "most", most)
+    of = Late(network="bag", rounds=EVENTS)
+    two, one = both(monkeypatch, written(tmp_path, of, random_trace(of)), of)
+    assert two == one
+    assert isinstance(two, Conformance)
+    assert two.verdict == ("holds" if most == 1000 else "violated")
+    assert took == [-1]

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from paxcheck.protocol.errors import PaxcheckError
 from paxcheck.protocol.execute import Outcome
 from paxcheck.protocol.messages import Envelope
 from paxcheck.protocol.system import Step, Transition
@@ -65,11 +66,14 @@ class Ahead:
         for found in read(self._rows, self._is_alive):
             if isinstance(found, Stopped):
                 break
-            if isinstance(found, Totals):
-                taken.end()
-                links.add(found, replay.worlds[0])
-                return found.events
-            taken.take([Row(*row) for row in found])
+            try:
+                if isinstance(found, Totals):
+                    taken.end()
+                    links.add(found, replay.worlds[0])
+                    return found.events
+                taken.take([Row(*row) for row in found])
+            except PaxcheckError:
+                raise Again from None  # a property fails: is it so too where it sees all messages?
             if progress is not None:
                 progress(replay.replayed)
         if taken.any:
