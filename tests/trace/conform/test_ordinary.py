@@ -10,7 +10,9 @@ import pytest
 
 from paxcheck.loading import load_model
 from paxcheck.protocol.execute import Act
-from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.fields import durable
+from paxcheck.protocol.messages import Envelope, Message
+from paxcheck.protocol.node import Node, action
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import Step
 from paxcheck.protocol.world import World
@@ -21,13 +23,38 @@ from paxcheck.trace.events import Event
 from paxcheck.trace.replay import Behavior, Frame
 from paxcheck.trace.write import event_of
 
-MODELS = ["single_server", "broadcast", "rounds", "majority", "synod"]
+MODELS = ["", "single_server", "broadcast", "rounds", "majority", "synod"]
 STEPS = 60
 
 
 @cache
 def protocol(model: str, network: str) -> Protocol:
-    return load_model(model).protocol(network=network)
+    return Choosers(network=network) if model == "" else load_model(model).protocol(network=network)
+
+
+class Asked(Message):
+    x: int
+
+
+class Chooser(Node):
+    """It takes a message, or lets it pass; as it likes."""
+
+    n: int = durable(0)
+
+    @action
+    def ask(self) -> None:
+        if self.n < 3:
+            self.n += self.choose([1, 2])
+            self.broadcast(Asked(self.n))
+
+    def on_asked(self, msg: Asked) -> None:
+        if self.choose([False, True]):
+            self.n = msg.x
+
+
+class Choosers(Protocol):
+    def nodes(self) -> list[Node]:
+        return [Chooser("a"), Chooser("b")]
 
 
 def damaged(event: Event, chance: random.Random) -> Event:
@@ -111,3 +138,22 @@ def ignored(system: Handlers, world: World, chance: random.Random) -> list[str]:
             for stutters in (False, True):
                 found.append(compared(system, world, event, stutters))
     return found
+
+
+@pytest.mark.parametrize("network", ["set", "bag", "fifo"])
+def test_a_node_that_may_ignore_a_message_has_ignored_it(network: str) -> None:
+    """The other choice is a step; this one is none, but in a channel that moves on."""
+    system = Handlers(protocol("", network))
+    world = system.forgetful(system.initial())
+    first = next(t for t in system.successors(world) if t.outcome and t.outcome.choices == (1,))
+    assert first.world is not None
+    told = {"type": "Asked", "sender": "a", "x": 1}
+    event = Event("deliver", node="b", message=told, sent=[], state={"n": 0})
+    found = match(system, first.world, event, True)
+    assert isinstance(found, list)
+    assert [t.outcome.choices for t in found if t.outcome] == [(False,)]
+    assert (found[0].world is first.world) == (network != "fifo")
+    assert isinstance(match(system, first.world, event, False), list) == (network == "fifo")
+    open_ = match(system, first.world, msgspec.structs.replace(event, state=None), True)
+    assert isinstance(open_, list)
+    assert sorted([t.outcome.choices for t in open_ if t.outcome]) == [(False,), (True,)]

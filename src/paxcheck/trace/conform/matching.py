@@ -89,15 +89,15 @@ def fitting(
         steps.append(t)
         if t.outcome and difference(system, event, t.outcome) is None:
             found.append(t)
-    if found:
-        return found
-    asking = system.asking(world)
-    outcomes = system.react(i, world.locals[i], trigger, asking).outcomes if not steps else ()
-    if not steps and stutters and _may_change_nothing(system, world, trigger):
+    outcomes: Sequence[Outcome] = ()
+    if stutters or not steps:
+        outcomes = system.react(i, world.locals[i], trigger, system.asking(world)).outcomes
+    if stutters and _may_change_nothing(system, world, trigger, bool(steps)):
         quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
         same = [o for o in quiet if difference(system, event, o) is None]
-        if same:
-            return [Transition(Step(trigger), world, same[0])]
+        found += [Transition(Step(trigger), world, o) for o in same[:1]]
+    if found:
+        return found
     asked = [o for t in steps if (o := t.outcome)] or list(outcomes)
     denied = _denied(system, asked)
     differs = difference(system, event, asked[0]) if asked else None
@@ -118,11 +118,14 @@ def _denied(system: Handlers, outcomes: Sequence[Outcome]) -> tuple[tuple[RuleCa
     )
 
 
-def _may_change_nothing(system: Handlers, world: World, trigger: Trigger) -> bool:
-    """Whether an implementation logs this also where it is no step: a message, an allowed fault."""
+def _may_change_nothing(system: Handlers, world: World, trigger: Trigger, steps: bool) -> bool:
+    """Whether an implementation logs this also where it is no step: a message, an allowed fault.
+
+    `steps`: whether another choice of the node makes it a step. That a channel moves on is one.
+    """
     if not isinstance(trigger, NodeFault):
-        return isinstance(trigger, Envelope)
-    return world.budgets[system.fault_names.index(trigger.kind)] > 0
+        return isinstance(trigger, Envelope) and not system.net.consumes(True)
+    return not steps and world.budgets[system.fault_names.index(trigger.kind)] > 0
 
 
 def _shown(system: Handlers, world: World, event: Event, node: str) -> list[Transition] | No:
