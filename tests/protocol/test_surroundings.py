@@ -6,6 +6,11 @@ import pytest
 from model_files import check, refusal, write
 
 from paxcheck.engine.engines import EngineName
+from paxcheck.loading import load_model
+from paxcheck.protocol.errors import ModelError
+from paxcheck.protocol.execute import Act, NodeFault
+from paxcheck.protocol.surroundings import RARELY
+from paxcheck.trace.conform.handlers import Handlers
 
 BOTH: tuple[EngineName, ...] = ("reference", "compiled")
 HINT = (
@@ -175,3 +180,25 @@ def test_constants_keep_their_sets_in_order(tmp_path: Path) -> None:
         """,
     )
     assert check(path).of("in_order").verdict == "holds"
+
+
+@pytest.mark.parametrize("body", ["TABLE.append(1)", "TABLE[0] = not TABLE[0]"])
+def test_a_replay_looks_now_and_then(body: str, tmp_path: Path) -> None:
+    """Also what is back after two calls is found; and the line is one of the model."""
+    text = MODEL.replace("def on_start(self): {start}", "").replace("{go}", body)
+    for place in ("inside", "restart", "prop"):
+        text = text.replace("{" + place + "}", "pass")
+    path = write(tmp_path, text.replace("{globals}", "TABLE = [False]"))
+    system = Handlers(load_model(str(path)).protocol())
+    system.initial()
+    local = system.shapes[0].initial
+    system.react(0, local, NodeFault("a", "crash"), None)
+
+    def go_on() -> None:
+        for _ in range(2 * RARELY):
+            system.react(0, local, Act("a", "go"), None)
+
+    with pytest.raises(ModelError, match=r"the global TABLE changes while .* runs") as problem:
+        go_on()
+    assert problem.value.where is not None
+    assert problem.value.where.file.endswith(path.name)

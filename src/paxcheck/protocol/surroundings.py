@@ -28,8 +28,9 @@ _GONE: Final = object()
 _PARTS_A_CALL: Final = 8
 """So many parts may be looked at for each call of a handler: a few percent of its time."""
 
-RARELY: Final = 256
-"""So many calls of handlers are between two looks in a long run."""
+RARELY: Final = 251
+"""So many calls of handlers are between two looks in a long run: a prime number, so that what goes
+to and fro in a few calls is not always back when it is looked at."""
 
 
 class _Place(NamedTuple):
@@ -98,8 +99,10 @@ class Surroundings:
             names.append("a property")
         who = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
         where = where_of_class(self._protocol)
-        if self._ran:
-            where = where_of(getattr(*next(iter(self._ran)))) or where
+        for cls, method in self._ran:
+            if getattr(cls, method) is not getattr(Node, method, None):  # that one does nothing
+                where = where_of(getattr(cls, method)) or where
+                break
         return ModelError(
             f"{told} changes while {who} runs",
             where=where,

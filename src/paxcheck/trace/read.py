@@ -134,6 +134,13 @@ def _typed(text: str, decoder: msgspec.json.Decoder[Event]) -> Event | None:
     kind = event.event
     if event.node is None or (event.message if kind == "deliver" else event.action) is None:
         return None
+    # Nobody is called "": the sender was left out, and a key too many makes up for it.
+    senders = [one.message for one in event.sent or ()]
+    if event.message is not None:
+        senders.append(event.message)
+    for message in senders:
+        if not message.sender:  # type: ignore[attr-defined]
+            return None
     return event
 
 

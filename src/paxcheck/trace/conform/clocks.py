@@ -9,6 +9,7 @@ from paxcheck.paxos.causality import clock_text, goes_back, is_later
 from paxcheck.trace.conform.keys import Key, message_key, text_of_encoded
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.result import PropertyResult
+from paxcheck.trace.conform.typed import plain
 from paxcheck.trace.observe.verdict import Mention
 
 CLOCKS = "clock-consistency"
@@ -78,7 +79,7 @@ class Stamps:
             return
         sent = self._sent.get(message_key(node, place.event.message))
         if sent is not None and not is_later(sent[0], clock):
-            kind = place.event.message["type"]
+            kind = (plain(place.event).message or {})["type"]
             self._note(
                 CLOCKS,
                 place,

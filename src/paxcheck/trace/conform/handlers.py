@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from paxcheck.protocol.execute import Act, Local, NodeShape, SentMessages
 from paxcheck.protocol.growing import Growing
+from paxcheck.protocol.messages import Message
 from paxcheck.protocol.node import handlers_of
 from paxcheck.protocol.protocol import Protocol
 from paxcheck.protocol.system import System
+from paxcheck.protocol.values import ordered
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.transit import TRANSITS, Transit
 
@@ -32,6 +34,10 @@ class _Forgotten(Growing):
 FORGOTTEN: Final = _Forgotten()
 
 
+class NotAllKnown(Exception):
+    """A step asks for the messages that were sent, and not all of them are known."""
+
+
 class Handlers(System):
     """A system whose worlds hold a `Table` of what is in transit, and their ghosts `Growing` sets.
 
@@ -39,8 +45,11 @@ class Handlers(System):
     that a trace may show stand in a local state (all but the ghosts). `takes`: the messages that
     each node handles, with their fields; `acts`: its actions by name. `shown`: for each node and
     field its latest value, and what that is in JSON. `docs`: each rule in one sentence. `memo`:
-    keep what handlers did, for a search around one place; leave it off for a long run.
+    keep what handlers did, for a search around one place; leave it off for a long run. `knows_all`:
+    the worlds hold all that was sent.
     """
+
+    knows_all = True
 
     def __init__(self, protocol: Protocol, *, memo: bool = False) -> None:
         super().__init__(protocol, memo=memo)
@@ -86,6 +95,16 @@ class Handlers(System):
     def asking(self, world: World) -> SentMessages | None:
         """The messages that an action may ask for."""
         return self._sent_in(world) if self.network == "set" else None
+
+    def _sent_in(self, world: World) -> SentMessages:
+        # A table of what is in transit is asked for its messages, not gone through.
+        def sent(kind: type[Message]) -> tuple[Message, ...]:
+            if not self.knows_all:
+                raise NotAllKnown
+            copies = self.net.copies(world.network)
+            return tuple(ordered({e.message for e in copies if isinstance(e.message, kind)}))
+
+        return sent
 
     def forgetful(self, world: World) -> World:
         """The same world without its history: where a guess begins, and nothing is judged."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from paxcheck.protocol.execute import Act, Local, NodeFault
 from paxcheck.protocol.faults import NODE_FAULTS
-from paxcheck.protocol.messages import Envelope
+from paxcheck.protocol.messages import Envelope, Message
 from paxcheck.protocol.system import Transition, Trigger
 from paxcheck.protocol.world import World
 from paxcheck.trace.conform.handlers import Handlers
@@ -274,10 +274,17 @@ def _same_since(
     for step in past:
         if step.trigger is None:
             return None
-        for outcome in system.react(i, local, step.trigger, None).outcomes:
+        reaction = system.react(i, local, step.trigger, _nothing)
+        if reaction.reads:
+            return None  # what had been sent by then is not known any more
+        for outcome in reaction.outcomes:
             if outcome.sent == step.sent and outcome.error is None:
                 local = outcome.local
                 break
         else:
             return None
     return None if changed_fields(system, i, local, now) else local
+
+
+def _nothing(_: type[Message]) -> tuple[Message, ...]:
+    return ()

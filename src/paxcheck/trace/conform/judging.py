@@ -123,6 +123,10 @@ class Judge:
             else:
                 self._judge_one(taken)
 
+    def forget(self) -> None:
+        """Do not judge the latest events: they were not what they were taken for."""
+        self._behind = []
+
     def stop(self, why: str) -> None:
         """Nothing is judged from here on."""
         self.settle()

@@ -91,7 +91,8 @@ def fitting(
             found.append(t)
     if found:
         return found
-    outcomes = system.react(i, world.locals[i], trigger, None).outcomes if not steps else ()
+    asking = system.asking(world)
+    outcomes = system.react(i, world.locals[i], trigger, asking).outcomes if not steps else ()
     if not steps and stutters and _may_change_nothing(system, world, trigger):
         quiet = [o for o in outcomes if o.local == world.locals[i] and not o.sent and not o.error]
         same = [o for o in quiet if difference(system, event, o) is None]

@@ -50,6 +50,8 @@ class Closure:
                 for outcome in self._outcomes(i, local, trigger):
                     self._heard(outcome.sent)
                     self._reached(i, outcome.local)
+                if len(self._todo) > self._left:
+                    raise _TooMany  # it comes to that; the list would fill the memory first
         except _TooMany:
             self.complete = False
 

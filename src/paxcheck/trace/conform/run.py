@@ -54,7 +54,8 @@ def conform(
         try:
             return check.run(tuple([one.path for one in traces]), progress)
         except Again:
-            pass
+            # What handlers left elsewhere would now be what surrounds them from the beginning.
+            handlers.surroundings.look()
     traces = [open_trace(one.file, one.path) for one in traces]
     read_as_typed(traces, handlers)
     check = _check_of(traces, Handlers(system.protocol), properties, whole, proving, None)
@@ -118,9 +119,11 @@ class _Check:
             self._read_rest(refused, progress)
         except TraceError as error:
             problem = error
+        except Again:
+            replay.judge.forget()
+            raise
         finally:
             replay.judge.settle()  # what a property says comes before any later error
-        replay.system.surroundings.look()
         found = undecided = None
         if refused is not None:
             place = refused.place
@@ -128,6 +131,7 @@ class _Check:
             told = refused.excuse.told(self._between(place))
             found = refusal(replay.system, world, place, refused.no, replay.tracks, told)
             undecided = self._doubt(refused)
+        replay.system.surroundings.look()  # handlers also ran to explain what is refused
         result = Conformance(
             files=files,
             events=self.feed.read,

@@ -148,7 +148,9 @@ class BagTransit(_ByKey):
             for envelope in sent:
                 key = key_of(envelope)
                 known = more.get(key) or cells.get(key)
-                if known is None or known is ABSENT:
+                if known is ABSENT:  # taken and sent again: it is now the latest one
+                    return self.send(self.take(state, envelope), sent)
+                if known is None:
                     more[key] = envelope
                 else:
                     number, kept = _copies(known)

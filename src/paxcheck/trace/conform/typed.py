@@ -3,6 +3,9 @@
 A message of a class whose fields are whole numbers, texts, truth values, None, and records and
 tuples of such, is read as what it is. Whatever does not fit is read as JSON (`paxcheck.trace.read`
 sees to that), and `plain` makes JSON of an event again: the long way of a replay knows only that.
+
+Nothing may be made up: a field with a default would be there although the trace does not say it,
+and a `__post_init__` may put another value in its place. Classes with such are read as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from typing import Any, Union
 import msgspec
 from msgspec import inspect as types
 
+from paxcheck.protocol.messages import Message
 from paxcheck.protocol.records import Record
+from paxcheck.protocol.recordtype import SENDER
 from paxcheck.protocol.system import System
 from paxcheck.trace.conform.wording import messages_of
 from paxcheck.trace.encode import encode
@@ -23,14 +28,22 @@ from paxcheck.trace.read import Events, Trace
 _ATOMS = (types.IntType, types.StrType, types.BoolType, types.NoneType)
 
 
+class _Nobodys(msgspec.Struct, tag_field="type", tag=""):
+    """One class more: of a single one msgspec does not ask that the message says its type."""
+
+    sender: str = ""
+
+
 def decoder_of(system: System) -> msgspec.json.Decoder[Event] | None:
     """Reads events whose messages are those of a system; None where its messages are of no use."""
     kinds = list(messages_of(system).values())
     try:
-        if not kinds or not all(_is_plain(types.type_info(kind)) for kind in kinds):
+        if not kinds or not all(_is_plain(types.type_info(kind), False) for kind in kinds):
             return None
+        if any("type" in kind.__struct_fields__ for kind in kinds):
+            return None  # it would be taken for the name of the class
         any_of: Any = Union
-        message = any_of[tuple(kinds)]
+        message = any_of[(*kinds, _Nobodys)]
         options: dict[str, Any] = {
             "frozen": True,
             "omit_defaults": True,
@@ -40,7 +53,7 @@ def decoder_of(system: System) -> msgspec.json.Decoder[Event] | None:
         fields: list[Any] = [("message", message | None, None), ("sent", list[sent] | None, None)]
         event: Any = msgspec.defstruct("TypedEvent", fields, bases=(Event,), **options)
         return msgspec.json.Decoder(event)
-    except (NameError, TypeError):  # a type that is not known by its name, or that no JSON has
+    except Exception:  # a type that no JSON has, or that holds itself; or its text fails
         return None
 
 
@@ -65,7 +78,7 @@ def plain(event: Event) -> Event:
     return Event(**values)
 
 
-def _is_plain(info: types.Type) -> bool:
+def _is_plain(info: types.Type, inside: bool = True) -> bool:
     if isinstance(info, _ATOMS):
         return True
     if isinstance(info, types.UnionType):
@@ -76,4 +89,7 @@ def _is_plain(info: types.Type) -> bool:
         return all(map(_is_plain, info.item_types))
     if not isinstance(info, types.StructType) or not issubclass(info.cls, Record):
         return False
-    return all(_is_plain(field.type) for field in info.fields)
+    if hasattr(info.cls, "__post_init__") or (inside and issubclass(info.cls, Message)):
+        return False
+    fields = [field for field in info.fields if field.name != SENDER]
+    return all(field.required and _is_plain(field.type) for field in fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,17 +46,17 @@ class _NotOrdinary(Exception):
     """An event that only the first process can judge."""
 
 
-def replay_later(system: Handlers, trace: Trace, boundary: Boundary, out: Path) -> None:
+def replay_later(system: Handlers, trace: Trace, boundary: Boundary, out: int) -> None:
     """Replay the events behind the boundary, as long as they are ordinary ones."""
-    rows, parent = Out(out), os.getppid()
+    rows = Out(out)
     line = boundary.line
-    later = _Later(system, boundary)
     try:
+        system.knows_all = False  # of what was sent before
+        later = _Later(system, boundary)
         later_part = Events(_lines(Path(trace.file), boundary), trace.path, trace.header)
         later_part.typed = decoder_of(system)
         for line, event in later_part:
-            if rows.put(later.take(Place(0, trace.path, line, event))) and os.getppid() != parent:
-                return
+            rows.put(later.take(Place(0, trace.path, line, event)))
         system.surroundings.look()
     except Exception:
         rows.end(Stopped(line))  # whatever it is: the first process will come there, and say it

@@ -1,14 +1,15 @@
 """What the second process says of each event, and the file through which it does.
 
-The file is read while it is written: each block has its length before it.
+The file is read while it is written: each block has its length before it. It has no name, so that
+nothing is left of it, however the processes end; the one who reads leaves its position alone.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from paxcheck.protocol.messages import Message
@@ -46,17 +47,15 @@ class Stopped(NamedTuple):
 class Out:
     """Writes rows."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
+    def __init__(self, file: int) -> None:
+        self._file = file
         self._rows: list[Row] = []
 
-    def put(self, row: Row) -> bool:
-        """Write a row, now or soon. Whether it was now."""
+    def put(self, row: Row) -> None:
+        """Write a row, now or soon."""
         self._rows.append(row)
-        if len(self._rows) < BATCH:
-            return False
-        self.flush()
-        return True
+        if len(self._rows) == BATCH:
+            self.flush()
 
     def end(self, last: Totals | Stopped) -> None:
         """Write the rest, and how it ends."""
@@ -70,28 +69,28 @@ class Out:
 
     def _write(self, what: Any) -> None:
         block = pickle.dumps(what, 5)
-        self._file.write(len(block).to_bytes(_LENGTH, "big") + block)
-        self._file.flush()
+        left = memoryview(len(block).to_bytes(_LENGTH, "big") + block)
+        while left:
+            left = left[os.write(self._file, left) :]
 
 
-def read(path: Path, alive: Callable[[], bool]) -> Iterator[list[Any] | Totals | Stopped]:
+def read(file: int, alive: Callable[[], bool]) -> Iterator[list[Any] | Totals | Stopped]:
     """The blocks of rows (as plain tuples), and how they end: with None, as `Stopped`, where the
     writer is not `alive` any more and wrote no end."""
-    with path.open("rb") as file:
-        while True:
-            lives = alive()  # asked first: what it wrote before its end is there
-            at = file.tell()
-            head = file.read(_LENGTH)
-            size = int.from_bytes(head, "big")
-            block = file.read(size) if len(head) == _LENGTH else b""
-            if len(head) == _LENGTH and len(block) == size:
-                found = pickle.loads(block)  # what our own second process wrote
-                yield found
-                if not isinstance(found, list):
-                    return
-                continue
-            if not lives:
-                yield Stopped(0)
+    at = 0
+    while True:
+        lives = alive()  # asked first: what it wrote before its end is there
+        head = os.pread(file, _LENGTH, at)
+        size = int.from_bytes(head, "big")
+        block = os.pread(file, size, at + _LENGTH) if len(head) == _LENGTH else b""
+        if len(head) == _LENGTH and len(block) == size:
+            at += _LENGTH + size
+            found = pickle.loads(block)  # what our own second process wrote
+            yield found
+            if not isinstance(found, list):
                 return
-            file.seek(at)
+        elif lives:
             time.sleep(_WAIT)
+        else:
+            yield Stopped(0)
+            return

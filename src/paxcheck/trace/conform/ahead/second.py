@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
+
+import msgspec
 
 from paxcheck.protocol.execute import Outcome
 from paxcheck.protocol.messages import Envelope
@@ -23,14 +25,19 @@ from paxcheck.trace.conform.handlers import Handlers
 from paxcheck.trace.conform.keys import key_of
 from paxcheck.trace.conform.places import Place
 from paxcheck.trace.conform.replay import Replay
+from paxcheck.trace.encode import encode
 from paxcheck.trace.events import Event
-from paxcheck.trace.read import Trace
+from paxcheck.trace.lines import is_read_once
+from paxcheck.trace.read import Events, Trace
 
 LEAST: Final = 8_000_000
 """A file of fewer bytes is replayed by one process: it takes a second or two."""
 
 SHARE: Final = 0.29
 """The part before the boundary: this process also judges the properties, of both parts."""
+
+_LOOK: Final = 1.0  # seconds between two looks whether the first process is still there
+_TEXT: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Again(Exception):
@@ -40,7 +47,7 @@ class Again(Exception):
 class Ahead:
     """A second process that replays the part behind `boundary`."""
 
-    def __init__(self, file: str, boundary: Boundary, rows: Path, process: int) -> None:
+    def __init__(self, file: str, boundary: Boundary, rows: BinaryIO, process: int) -> None:
         self.boundary = boundary
         self._file = file
         self._rows = rows
@@ -58,11 +65,10 @@ class Ahead:
         if len(replay.worlds) != 1 or replay.judge.asks_for_messages:
             return None
         world = replay.worlds[0]
-        bare = tuple([replay.system.bare(i, local) for i, local in enumerate(world.locals)])
-        if bare != self.boundary.locals or world.cut is not None:
+        if world.cut is not None or not _holds(replay.system, world, self.boundary):
             return None
         taken = _Taken(replay, world, self._file)
-        for found in read(self._rows, self._is_alive):
+        for found in read(self._rows.fileno(), self._is_alive):
             if isinstance(found, Stopped):
                 break
             if isinstance(found, Totals):
@@ -78,7 +84,7 @@ class Ahead:
 
     def _is_alive(self) -> bool:
         if not self._ended:
-            self._ended = os.waitpid(self._process, os.WNOHANG)[0] != 0
+            self._ended = _waited(self._process, os.WNOHANG)
         return not self._ended
 
     def stop(self) -> None:
@@ -86,8 +92,29 @@ class Ahead:
         if self._is_alive():
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
+            _waited(self._process, 0)
             self._ended = True
+        self._rows.close()
+
+
+def _waited(process: int, options: int) -> bool:
+    """Whether a process has ended. Where nobody waits for children, the system says there is none
+    any more."""
+    try:
+        return os.waitpid(process, options)[0] != 0
+    except ChildProcessError:
+        return True
+
+
+def _holds(system: Handlers, world: World, boundary: Boundary) -> bool:
+    """Whether all nodes hold just what they held at a boundary: `True` is not 1."""
+    for i, (one, two) in enumerate(zip(world.locals, boundary.locals, strict=True)):
+        if system.bare(i, one) != two:
+            return False
+        texts = [[encode(local[at]) for at in system.positions[i].values()] for local in (one, two)]
+        if _TEXT(texts[0]) != _TEXT(texts[1]):
+            return False
+    return True
 
 
 class _Taken:
@@ -102,8 +129,15 @@ class _Taken:
         self.any = False
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Take some rows. Raises Again for a message that was not in transit."""
+        """Take some rows. Raises Again for a message that was not in transit, and where a property
+        fails: it may be for what it looked at, of which only a replay in one process knows all."""
         self.any = True
+        try:
+            self._take(rows)
+        except Exception:
+            raise Again from None
+
+    def _take(self, rows: Sequence[Row]) -> None:
         replay, system, judge = self._replay, self._system, self._replay.judge
         for row in rows:
             i = row.node
@@ -150,8 +184,11 @@ class _Taken:
         self._world = self._world._replace(network=self._system.net.take(network, found))
 
     def end(self) -> None:
-        """All rows are taken."""
-        self._replay.judge.settle()
+        """All rows are taken. Raises Again, as `take` does."""
+        try:
+            self._replay.judge.settle()
+        except Exception:
+            raise Again from None
         self._replay.worlds = [self._world]
         if self._replay.judge.asks_for_messages:
             raise Again  # of these only a replay in one process knows
@@ -164,37 +201,66 @@ def ahead_of(traces: Sequence[Trace], system: Handlers) -> Generator[Ahead | Non
     if boundary is None:
         yield None
         return
-    with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder) / "rows"
-        rows.touch()
-        process = os.fork()
-        if process == 0:
-            _be_second(system, traces[0], boundary, rows)
-        ahead = Ahead(traces[0].path, boundary, rows, process)
+    ahead = None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until somebody ends it
+    try:
         try:
-            yield ahead
+            ahead = _begun(traces[0], system, boundary)
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        yield ahead
+    finally:
+        if ahead is not None:
             ahead.stop()
 
 
 def _boundary(traces: Sequence[Trace], system: Handlers) -> Boundary | None:
     if len(traces) != 1 or traces[0].header.kind != "trace" or system.network == "fifo":
         return None
-    path = Path(traces[0].file)
-    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2 or not path.is_file():
+    file = traces[0].file
+    if not isinstance(traces[0].events, Events) or is_read_once(file):
+        return None  # the events may be others than those of the file
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return None
+    path = Path(file)
     try:
-        if path.stat().st_size < LEAST:
+        if not path.is_file() or path.stat().st_size < LEAST:
             return None
         return boundary_of(path, system, SHARE)
     except OSError:
         return None
 
 
-def _be_second(system: Handlers, trace: Trace, boundary: Boundary, rows: Path) -> None:
+def _begun(trace: Trace, system: Handlers, boundary: Boundary) -> Ahead | None:
+    """Begin the second process; None where the system has no room for it, or for its file."""
+    try:
+        rows = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (`Ahead.stop` closes it)
+    except OSError:
+        return None
+    try:
+        process = os.fork()
+    except OSError:
+        rows.close()
+        return None
+    if process == 0:
+        _be_second(system, trace, boundary, rows.fileno())
+    return Ahead(trace.path, boundary, cast(BinaryIO, rows), process)
+
+
+def _be_second(system: Handlers, trace: Trace, boundary: Boundary, rows: int) -> None:
     """What the second process does; it ends here."""
+    parent = os.getppid()
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os._exit(0)
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one ends it
+        # Unless it was killed: then nobody waits for an answer, whatever a handler does.
+        signal.signal(signal.SIGALRM, look)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
         replay_later(system, trace, boundary, rows)
     finally:
         os._exit(0)
